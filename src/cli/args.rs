@@ -99,6 +99,10 @@ pub(super) struct Args {
     pub(super) restart: Restart,
     #[command(flatten)]
     pub(super) export: Export,
+    /// Estimate what streaming queries cost from the prices in a JSON file, such as {"prices": {"shardHour": 0.018}};
+    /// the same as SET streaming.prices
+    #[arg(long, value_name = "FILE")]
+    pub(super) prices: Option<String>,
     #[command(flatten)]
     pub(super) shown: Shown,
     #[cfg(feature = "ui")]

@@ -103,6 +103,11 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
         Ok(session) => session,
         Err(error) => return report(Err(error)),
     };
+    if let Some(file) = &args.prices
+        && let Err(error) = session.set_prices(file)
+    {
+        return report(Err(error));
+    }
     #[cfg(feature = "ui")]
     let _page = match ui::start(&args.ui, &session) {
         Ok(page) => page,

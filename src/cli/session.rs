@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use super::args::{Connection, Restart, RestartPolicy};
 use super::hints::with_tables;
+use crate::error::from_datafusion;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
 use crate::{Result, Services};
@@ -39,6 +40,20 @@ impl Session {
             engine: engine.clone(),
             restart: restart.policy(),
         })
+    }
+
+    /// Estimates costs from the prices in `file`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has other content.
+    pub(super) fn set_prices(&self, file: &str) -> Result<()> {
+        let state = self.ctx.state_ref();
+        let mut state = state.write();
+        let set = state
+            .config_mut()
+            .options_mut()
+            .set("streaming.prices", file);
+        set.map_err(from_datafusion)
     }
 }
 

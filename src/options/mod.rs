@@ -10,6 +10,7 @@ mod checked;
 mod draft;
 mod format;
 mod position;
+mod prices;
 #[cfg(any(feature = "cli", feature = "ui"))]
 pub(crate) mod redact;
 mod spec;
@@ -35,6 +36,7 @@ pub(crate) use format::{
     AvroOptions, AvroSchemaSource, CsvOptions, DescriptorSource, Format, FormatOptions,
     JsonOptions, OnError, RegistryLogin, SchemaRegistryOptions,
 };
+pub(crate) use prices::{GB, HOURS_PER_MONTH, Price, PriceList};
 pub use spec::{OptionSpec, Role};
 pub use table_options::{BadDocuments, PayloadFormat, TableOptions};
 #[cfg(feature = "cli")]

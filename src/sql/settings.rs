@@ -1,8 +1,10 @@
 //! `SET streaming.… = '…'`: a session's settings for its streaming queries.
 
 mod alarms;
+mod prices;
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
@@ -11,9 +13,10 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ResetStatement, Statement};
 
 use self::alarms::{ALARMS, is_secret};
+use self::prices::PRICES;
 use crate::error::{Error, Result};
 use crate::model::{OutputMode, Secret, Trigger, format_duration, parse_duration};
-use crate::options::{location, may_hold_secret, nearest};
+use crate::options::{PriceList, location, may_hold_secret, nearest};
 
 /// A session's settings for streaming queries. The builder of a query can override each of them.
 ///
@@ -33,6 +36,7 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.alarm_stuck` | | a duration such as `10 minutes`: it is unhealthy if no batch is committed for this long although rows wait |
 /// | `streaming.alarm_error_rate` | | a share such as `0.05`: it is unhealthy while a larger share of requests fails or is throttled |
 /// | `streaming.alarm_webhook` | | an `https://` URL to which each change of the health is posted |
+/// | `streaming.prices` | the list prices in this crate | a JSON file of prices, from which the costs of queries are estimated; read by `SET` |
 ///
 /// `SET` refuses an invalid value. `RESET streaming.…` restores the default; it needs
 /// [`sql`](fn@crate::sql).
@@ -63,6 +67,8 @@ pub struct StreamingSettings {
     pub alarm_error_rate: Option<f64>,
     /// A URL to which each change of the health is posted.
     pub alarm_webhook: Option<Secret>,
+    /// Prices that override the built-in ones.
+    pub(crate) price_file: Option<Arc<PriceList>>,
 }
 
 /// A setting, named without the prefix `streaming.`.
@@ -173,7 +179,7 @@ fn non_empty(text: &str) -> Result<String, &'static str> {
 }
 
 fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(&ALARMS)
+    SETTINGS.iter().chain(&ALARMS).chain([&PRICES])
 }
 
 /// The error about a value, which is not shown if it is a secret.
@@ -201,6 +207,12 @@ impl StreamingSettings {
     /// The settings of a session, or defaults if they are not installed.
     pub fn of(config: &ConfigOptions) -> Self {
         config.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The prices from which costs are estimated.
+    pub(crate) fn prices(&self) -> Arc<PriceList> {
+        let given = self.price_file.as_ref();
+        given.map_or_else(PriceList::built_in, Arc::clone)
     }
 
     /// Adds default settings to a session that has none.

@@ -143,6 +143,31 @@ fn error_messages_escape_control_characters() {
 
 /// A chain of operators is a tree as deep as the chain is long.
 #[test]
+fn prices_are_read_before_statements_run() {
+    let prices = file("prices.json", r#"{"prices": {"shardHour": 0.018}}"#);
+    let prices = prices.to_str().unwrap();
+    let show = [
+        "--prices",
+        prices,
+        "-c",
+        "SHOW streaming.prices",
+        "--output",
+        "csv",
+    ];
+    let output = run(&show);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stdout(&output).contains(prices), "{output:?}");
+    let wrong = file("prices.json", r#"{"prices": {"shardHours": 1}}"#);
+    let wrong = wrong.to_str().unwrap();
+    let output = run(&["--prices", wrong, "-c", "SELECT 1"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let expected =
+        format!("'{wrong}': price 'shardHours' is unknown: expected a name such as 'shardHour'");
+    assert!(stderr(&output).contains(&expected), "{output:?}");
+    assert_eq!(stdout(&output), "", "nothing has run");
+}
+
+#[test]
 fn a_long_operator_chain_runs_and_a_longer_one_is_refused_with_advice() {
     let chain = |operand: &str, operator: &str, count| vec![operand; count].join(operator);
     // The optimizer traverses all expressions in every pass.

@@ -1,5 +1,7 @@
 //! `SET streaming.…` in plain DataFusion and in this crate's `sql`.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_kinesis::model::{OutputMode, Secret, Trigger};
 use datafusion_kinesis::{Error, ErrorKind, StreamingSettings, register, sql};
+
+use crate::support::folder;
 
 /// A plain DataFusion session with the crate registered.
 fn session() -> SessionContext {
@@ -224,4 +228,55 @@ async fn a_session_created_with_settings_keeps_them() {
     register(&ctx);
     let state = Arc::new(ctx.state());
     assert_eq!(StreamingSettings::of(state.config_options()), settings);
+}
+
+/// Writes a file of prices, and returns its path.
+fn file_of_prices(folder: &Path, text: &str) -> String {
+    fs::create_dir_all(folder).unwrap();
+    let path = folder.join("prices.json");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn prices_are_read_when_they_are_set() {
+    let ctx = session();
+    let folder = folder("prices");
+    let path = file_of_prices(&folder, r#"{"prices": {"shardHour": 0.018}}"#);
+    run(&ctx, &format!("SET streaming.prices = '{path}'")).await;
+    fs::remove_dir_all(folder).unwrap();
+    let shown = run(&ctx, "SHOW streaming.prices").await;
+    assert!(shown.contains(&path), "{shown}");
+    assert_ne!(settings(&ctx), StreamingSettings::default());
+    sql(&ctx, "RESET streaming.prices").await.unwrap();
+    assert_eq!(settings(&ctx), StreamingSettings::default());
+}
+
+#[tokio::test]
+async fn prices_that_cannot_be_read_are_refused_with_the_file_and_the_reason() {
+    let ctx = session();
+    let folder = folder("wrong-prices");
+    for (text, expected) in [
+        ("{", "expected JSON such as"),
+        (
+            r#"{"prices": {"shardHours": 1}}"#,
+            "price 'shardHours' is unknown: expected a name such as 'shardHour'",
+        ),
+        (
+            r#"{"prices": {"fanOutGb": -1}}"#,
+            "price 'fanOutGb' is -1: expected a number",
+        ),
+    ] {
+        let path = file_of_prices(&folder, text);
+        let message = refusal(&ctx, &format!("SET streaming.prices = '{path}'")).await;
+        let start = format!("setting 'streaming.prices' = '{path}': {expected}");
+        assert!(message.starts_with(&start), "{message}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+    let message = refusal(&ctx, "SET streaming.prices = '/no/such/file'").await;
+    assert!(
+        message.contains("expected a JSON file of prices: No such file"),
+        "{message}"
+    );
+    assert_eq!(settings(&ctx), StreamingSettings::default());
 }

@@ -18,6 +18,8 @@ use super::metrics::{Metrics, Series, ShardMetrics, Value};
 use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
+use crate::options::{HOURS_PER_MONTH, Price, PriceList};
+use crate::sql::StreamingSettings;
 
 /// CloudWatch keeps one value per minute.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -97,7 +99,9 @@ impl CloudWatchPublisher {
     /// No region is configured, or an endpoint is refused. Credentials are not checked.
     pub async fn start(self, ctx: &SessionContext) -> Result<CloudWatchPublishing> {
         let service = CloudWatch::connect(&AwsAccess::new(), &self.connection).await?;
-        let cost = cost(&self.namespace, service.region(), self.interval);
+        let settings = StreamingSettings::of(ctx.state_ref().read().config_options());
+        let prices = settings.prices();
+        let cost = cost(&self.namespace, service.region(), self.interval, &prices);
         let task = PublishTask {
             metrics: Metrics::of(ctx),
             namespace: self.namespace,
@@ -120,7 +124,7 @@ pub struct CloudWatchPublishing {
 }
 
 impl CloudWatchPublishing {
-    /// Where the metrics go, and what that costs a month according to the list prices, as a sentence.
+    /// Where the metrics go, and what that costs a month by the prices of the session, as a sentence.
     pub fn cost(&self) -> &str {
         &self.cost
     }
@@ -135,24 +139,17 @@ impl CloudWatchPublishing {
 }
 
 /// What publishing costs a month.
-fn cost(namespace: &str, region: &str, interval: Duration) -> String {
-    let month = Duration::from_secs(730 * 3_600);
+fn cost(namespace: &str, region: &str, interval: Duration, prices: &PriceList) -> String {
+    let month = Duration::from_secs_f64(HOURS_PER_MONTH * 3_600.0);
     let requests = month.as_secs_f64() / interval.as_secs_f64();
     let metrics = METRICS_PER_QUERY + METRICS_PER_STREAM;
     format!(
-        "CloudWatch: metrics go to the namespace '{namespace}' in {region}. An estimate by list prices: \
-         ${:.2} a month for each query over one stream ({metrics} metrics), ${:.2} for {requests:.0} requests",
-        f64::from(metrics) * DOLLARS_PER_METRIC,
-        requests * DOLLARS_PER_REQUEST,
+        "CloudWatch: metrics go to the namespace '{namespace}' in {region}. An estimate from {prices}: ${:.2} a \
+         month for each query over one stream ({metrics} metrics), ${:.2} for {requests:.0} requests",
+        prices.cost(Price::CloudWatchMetricMonth, f64::from(metrics)),
+        prices.cost(Price::PutMetricData, requests),
     )
 }
-
-/// The price of a custom metric a month, up to 10,000 of them (<https://aws.amazon.com/cloudwatch/pricing/>, us-east-1,
-/// 2026-11).
-const DOLLARS_PER_METRIC: f64 = 0.30;
-
-/// The price of a request.
-const DOLLARS_PER_REQUEST: f64 = 0.01 / 1_000.0;
 
 struct PublishTask {
     metrics: Metrics,

@@ -23,6 +23,7 @@ use crate::source::{
     AutoConsumer, BatchReads, ConsumerChoice, InFlightLimits, StreamConsumer, StreamContext,
     StreamRetention, SubscribedSettings,
 };
+use crate::sql::StreamingSettings;
 
 /// Requests the present descriptions of the streams that `plan` reads.
 ///
@@ -131,8 +132,11 @@ impl Sources {
                     }
                     Some(max_lag) => {
                         let options = fan_out.clone();
-                        let auto =
-                            AutoConsumer::start(context, arn, options, query, max_lag, random);
+                        let config = self.plan.session.config_options();
+                        let prices = StreamingSettings::of(config).prices();
+                        let auto = AutoConsumer::start(
+                            context, arn, options, query, max_lag, prices, random,
+                        );
                         ConsumerChoice::Auto(Arc::new(auto))
                     }
                 };

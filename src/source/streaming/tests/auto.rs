@@ -4,7 +4,7 @@ use super::fan_out::name;
 use super::*;
 use crate::kinesis::{ApiError, ApiErrorKind, ConsumerTags, IteratorPosition};
 use crate::model::ConsumerLifecycle;
-use crate::options::{ConsumerType, FanOutOptions};
+use crate::options::{ConsumerType, FanOutOptions, PriceList};
 use crate::source::{AutoConsumer, ConsumerChoice, QUERY_TAG, SubscribedSettings};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,7 +27,8 @@ impl Fixture {
         let (context, arn) = (self.context(service), self.stream_arn().await);
         let random = fastrand::Rng::with_seed(7);
         let query = Some(Arc::from("this query"));
-        let auto = AutoConsumer::start(context, arn, options, query, MINUTE, random);
+        let prices = PriceList::built_in();
+        let auto = AutoConsumer::start(context, arn, options, query, MINUTE, prices, random);
         self.settings.subscribed = Some(SubscribedSettings {
             consumer: ConsumerChoice::Auto(Arc::new(auto)),
             timeout: MINUTE,

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// For a shard and hour, and for a GB (list prices of us-east-1 for provisioned streams,
-/// <https://aws.amazon.com/kinesis/data-streams/pricing/>).
-const DOLLARS_PER_SHARD_HOUR: f64 = 0.015;
-const DOLLARS_PER_GB: f64 = 0.013;
+use crate::options::{GB, Price, PriceList};
 
 /// The time over which traffic is averaged.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -37,21 +34,28 @@ impl Traffic {
         self.bytes as f64 / seconds.max(1.0)
     }
 
-    /// The cost of pushing this traffic from `shards` shards.
-    pub(super) fn cost(&self, shards: usize, now: Instant) -> FanOutCost {
+    /// The cost of pushing this traffic from `shards` shards of a provisioned stream.
+    pub(super) fn cost(&self, shards: usize, now: Instant, prices: &PriceList) -> FanOutCost {
         let current = self.began.map_or(0.0, |began| self.rate_since(began, now));
+        let bytes_per_hour = self.last.unwrap_or(current) * 3_600.0;
         FanOutCost {
             shards,
-            gigabytes_per_hour: self.last.unwrap_or(current) * 3_600.0 / 1e9,
+            gigabytes_per_hour: bytes_per_hour / GB,
+            dollars: prices.cost(Price::FanOutShardHour, shards as f64)
+                + prices.cost(Price::FanOutByte, bytes_per_hour),
+            basis: prices.to_string(),
         }
     }
 }
 
 /// The cost of one hour.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct FanOutCost {
     shards: usize,
     gigabytes_per_hour: f64,
+    dollars: f64,
+    /// What it is calculated from.
+    basis: String,
 }
 
 impl fmt::Display for FanOutCost {
@@ -59,13 +63,14 @@ impl fmt::Display for FanOutCost {
         let Self {
             shards,
             gigabytes_per_hour,
-        } = *self;
-        let dollars = shards as f64 * DOLLARS_PER_SHARD_HOUR + gigabytes_per_hour * DOLLARS_PER_GB;
-        let plural = if shards == 1 { "" } else { "s" };
+            dollars,
+            basis,
+        } = self;
+        let plural = if *shards == 1 { "" } else { "s" };
         write!(
             f,
             "costs about ${dollars:.3} per hour ({shards} shard{plural} and {gigabytes_per_hour:.1} GB per hour; an \
-             estimate from list prices of us-east-1)"
+             estimate from {basis})"
         )
     }
 }
@@ -77,19 +82,19 @@ mod tests {
     #[test]
     fn the_cost_follows_shards_and_the_traffic_of_the_last_minute() {
         let begin = Instant::now();
-        let mut traffic = Traffic::default();
+        let (mut traffic, prices) = (Traffic::default(), PriceList::built_in());
         assert_eq!(
-            traffic.cost(1, begin).to_string(),
-            "costs about $0.015 per hour (1 shard and 0.0 GB per hour; an estimate from list prices of us-east-1)"
+            traffic.cost(1, begin, &prices).to_string(),
+            "costs about $0.015 per hour (1 shard and 0.0 GB per hour; an estimate from list prices of 2025 (us-east-1))"
         );
-        // A megabyte per second.
+        // A MiB per second.
         for second in 0..=150 {
-            traffic.add(1_000_000, begin + Duration::from_secs(second));
+            traffic.add(1 << 20, begin + Duration::from_secs(second));
         }
-        let cost = traffic.cost(10, begin + Duration::from_secs(151));
+        let cost = traffic.cost(10, begin + Duration::from_secs(151), &prices);
         assert_eq!(
             cost.to_string(),
-            "costs about $0.197 per hour (10 shards and 3.6 GB per hour; an estimate from list prices of us-east-1)"
+            "costs about $0.196 per hour (10 shards and 3.5 GB per hour; an estimate from list prices of 2025 (us-east-1))"
         );
     }
 }

@@ -21,7 +21,7 @@ use super::StreamConsumer;
 use crate::kinesis::limits::FETCHES_PER_SECOND;
 use crate::kinesis::{ApiError, ApiErrorKind};
 use crate::model::{ConsumerLifecycle, ConsumerName, ShardId, format_duration};
-use crate::options::FanOutOptions;
+use crate::options::{FanOutOptions, PriceList};
 use crate::source::context::StreamContext;
 use crate::source::pages::{PageError, ShardPage};
 
@@ -43,6 +43,7 @@ struct Shared {
     /// The id of the query, if the next run has the same one.
     query: Option<Arc<str>>,
     max_lag: Duration,
+    prices: Arc<PriceList>,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -70,13 +71,14 @@ enum Step {
 
 impl AutoConsumer {
     /// Begins with polling. `query` is the id of the query, unless it ends with this run. `max_lag` is the lag of a
-    /// shard from which on it is subscribed to.
+    /// shard from which on it is subscribed to. Log messages estimate costs by `prices`.
     pub(crate) fn start(
         context: StreamContext,
         stream_arn: Arc<str>,
         options: FanOutOptions,
         query: Option<Arc<str>>,
         max_lag: Duration,
+        prices: Arc<PriceList>,
         random: fastrand::Rng,
     ) -> Self {
         let state = State {
@@ -93,6 +95,7 @@ impl AutoConsumer {
             options,
             query,
             max_lag,
+            prices,
             state: Mutex::new(state),
             changed: Notify::new(),
         });
@@ -191,7 +194,7 @@ impl Shared {
                     let now = Instant::now();
                     state.consumer = Some(Arc::new(started));
                     state.policy.registered(now);
-                    state.traffic.cost(state.shards, now)
+                    state.traffic.cost(state.shards, now, &self.prices)
                 };
                 if let Some(reason) = reason {
                     tracing::info!(%stream, %consumer, "subscribing to the shards: {reason}; this {cost}");
@@ -224,7 +227,7 @@ impl Shared {
             let mut state = self.lock();
             state.traffic.add(bytes, now);
             let is_over = state.policy.pushed(lag, now);
-            let cost = is_over.then(|| state.traffic.cost(state.shards, now));
+            let cost = is_over.then(|| state.traffic.cost(state.shards, now, &self.prices));
             (is_over, state.policy.hold(), cost)
         };
         let Some(cost) = cost.filter(|_| is_over) else {
