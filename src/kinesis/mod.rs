@@ -44,8 +44,8 @@ pub use simulator::{
 };
 pub use types::{
     ChildShard, IteratorPosition, ListShardsFrom, NextToken, PutEntry, PutFailure, PutOutcome,
-    RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus, StreamSummary,
-    WrittenRecord,
+    RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamMode, StreamStatus,
+    StreamSummary, WrittenRecord,
 };
 #[cfg(any(test, fuzzing, feature = "cli"))]
 pub(crate) use wire::Format as WireBody;

@@ -30,6 +30,8 @@ pub struct StreamSummary {
     pub max_record_bytes: usize,
     /// How a record's shard is chosen.
     pub distribution: RecordDistribution,
+    /// Who manages the number of shards, which also decides what the stream costs; `None` if the server does not say.
+    pub mode: Option<StreamMode>,
 }
 
 impl StreamSummary {
@@ -44,8 +46,18 @@ impl StreamSummary {
             open_shards: 1,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             distribution: RecordDistribution::PartitionKey,
+            mode: Some(StreamMode::Provisioned),
         }
     }
+}
+
+/// Who manages the number of shards of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamMode {
+    /// The owner of the stream, who pays for each shard.
+    Provisioned,
+    /// The service. The owner pays for the traffic.
+    OnDemand,
 }
 
 /// The status of a stream. Reads and writes work in `Active` and `Updating`.

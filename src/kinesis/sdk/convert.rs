@@ -8,13 +8,13 @@ use aws_sdk_kinesis::operation::list_shards::ListShardsOutput;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
 use aws_sdk_kinesis::types::{
     HashKeyRange, PutRecordsRequestEntry, RecordDistributionStrategy, Shard as SdkShard,
-    StreamStatus as SdkStatus,
+    StreamMode as SdkMode, StreamStatus as SdkStatus,
 };
 
 use crate::kinesis::limits::DEFAULT_MAX_RECORD_BYTES;
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, NextToken, Operation, PutEntry, RecordDistribution,
-    ShardsPage, StreamStatus, StreamSummary,
+    ShardsPage, StreamMode, StreamStatus, StreamSummary,
 };
 use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
@@ -107,6 +107,12 @@ pub(super) fn summary(
             Some(RecordDistributionStrategy::Auto) => RecordDistribution::Service,
             _ => RecordDistribution::PartitionKey,
         },
+        mode: description
+            .stream_mode_details
+            .map(|details| match details.stream_mode {
+                SdkMode::OnDemand => StreamMode::OnDemand,
+                _ => StreamMode::Provisioned,
+            }),
     })
 }
 

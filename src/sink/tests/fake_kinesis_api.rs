@@ -33,6 +33,7 @@ impl Kinesis for Service {
             open_shards: state.shards.len() as u32,
             max_record_bytes: state.max_record_bytes,
             distribution: state.distribution,
+            mode: None,
         })
     }
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
-use crate::kinesis::simulator::state::stream::StreamMode;
-use crate::kinesis::{ApiResult, Operation};
+use crate::kinesis::{ApiResult, Operation, StreamMode};
 use crate::model::{StreamIdentity, UnixMillis};
 
 /// The minimum duration of a commitment (API reference, UpdateAccountSettings).

@@ -10,8 +10,7 @@ use crate::kinesis::simulator::errors::error;
 use crate::kinesis::simulator::state::rate_limits::Bucket;
 #[cfg(feature = "simulator")]
 use crate::kinesis::simulator::state::stream::Stream;
-use crate::kinesis::simulator::state::stream::StreamMode;
-use crate::kinesis::{ApiResult, Operation, StreamSummary};
+use crate::kinesis::{ApiResult, Operation, StreamMode, StreamSummary};
 use crate::model::StreamIdentity;
 #[cfg(feature = "simulator")]
 use std::sync::Arc;

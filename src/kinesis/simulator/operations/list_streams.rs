@@ -7,9 +7,9 @@ use crate::kinesis::limits::NEXT_TOKEN_LIFETIME;
 use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
-use crate::kinesis::simulator::state::stream::{Stream, StreamMode};
+use crate::kinesis::simulator::state::stream::Stream;
 use crate::kinesis::simulator::state::tokens::StreamsToken;
-use crate::kinesis::{ApiResult, NextToken, Operation, StreamSummary};
+use crate::kinesis::{ApiResult, NextToken, Operation, StreamMode, StreamSummary};
 use crate::model::{StreamName, UnixMillis};
 
 const OPERATION: Operation = Operation::ListStreams;

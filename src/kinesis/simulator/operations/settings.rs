@@ -5,8 +5,8 @@ use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
 use crate::kinesis::simulator::state::settings::{ShardMetric, Tags};
-use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamMode, StreamState};
-use crate::kinesis::{ApiError, ApiResult, Operation, RecordDistribution};
+use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamState};
+use crate::kinesis::{ApiError, ApiResult, Operation, RecordDistribution, StreamMode};
 use crate::model::{StreamIdentity, StreamName};
 
 /// The settings that stream descriptions show.

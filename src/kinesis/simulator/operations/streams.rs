@@ -10,9 +10,9 @@ use crate::kinesis::limits::{
 };
 use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
-use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamMode, StreamState};
+use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamState};
 use crate::kinesis::simulator::{InMemoryKinesis, Streams};
-use crate::kinesis::{ApiResult, Operation, RecordDistribution, StreamStatus};
+use crate::kinesis::{ApiResult, Operation, RecordDistribution, StreamMode, StreamStatus};
 use crate::model::{StreamIdentity, StreamName, UnixMillis};
 
 impl InMemoryKinesis {

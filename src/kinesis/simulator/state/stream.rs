@@ -8,7 +8,7 @@ use super::consumers::Consumers;
 use super::rate_limits::Bucket;
 use super::shard::{ShardState, index_of};
 use crate::kinesis::limits::{DEFAULT_MAX_RECORD_BYTES, LISTINGS_PER_SECOND, MIN_RETENTION};
-use crate::kinesis::{RecordDistribution, StreamStatus, StreamSummary};
+use crate::kinesis::{RecordDistribution, StreamMode, StreamStatus, StreamSummary};
 use crate::model::{HashKey, HashRange, ShardId, StreamIdentity, StreamName, UnixMillis};
 
 /// A stream of the simulator.
@@ -24,15 +24,6 @@ pub(in crate::kinesis) struct Stream {
     consumers: Mutex<Consumers>,
     /// The next position in the round robin of a stream that chooses shards itself.
     round_robin: AtomicU64,
-}
-
-/// Who manages the number of shards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::kinesis) enum StreamMode {
-    /// The owner of the stream.
-    Provisioned,
-    /// The service.
-    OnDemand,
 }
 
 /// The settings of a new stream.
@@ -156,6 +147,7 @@ impl Stream {
             open_shards: u32::try_from(state.open.len()).unwrap_or(u32::MAX),
             max_record_bytes: state.max_record_bytes,
             distribution: state.distribution,
+            mode: Some(state.mode),
         }
     }
 }

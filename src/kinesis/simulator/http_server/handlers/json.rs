@@ -4,9 +4,9 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::kinesis::simulator::operations::settings::DescribedSettings;
 use crate::kinesis::simulator::state::settings::ShardMetric;
-use crate::kinesis::simulator::state::stream::StreamMode;
 use crate::kinesis::{
-    ChildShard, ConsumerStatus, ConsumerSummary, RecordDistribution, StreamStatus, StreamSummary,
+    ChildShard, ConsumerStatus, ConsumerSummary, RecordDistribution, StreamMode, StreamStatus,
+    StreamSummary,
 };
 use crate::model::{HashRange, Shard, ShardId, UnixMillis};
 

@@ -9,8 +9,9 @@ use crate::kinesis::simulator::http_server::request::{ApiRequest, Members};
 use crate::kinesis::simulator::operations::list_shards::PageStart;
 use crate::kinesis::simulator::state::shard::index_of;
 use crate::kinesis::simulator::state::shard_filter::Filter;
-use crate::kinesis::simulator::state::stream::StreamMode;
-use crate::kinesis::{InMemoryKinesis, IteratorPosition, Kinesis, NextToken, Operation};
+use crate::kinesis::{
+    InMemoryKinesis, IteratorPosition, Kinesis, NextToken, Operation, StreamMode,
+};
 use crate::model::{ShardId, StreamIdentity};
 
 pub(super) async fn get_iterator(

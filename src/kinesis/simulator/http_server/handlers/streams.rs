@@ -13,8 +13,8 @@ use crate::kinesis::limits::{
 use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::{ApiRequest, Members};
 use crate::kinesis::simulator::operations::list_streams::StreamsFrom;
-use crate::kinesis::simulator::state::stream::{NewStream, StreamMode};
-use crate::kinesis::{InMemoryKinesis, NextToken, Operation, RecordDistribution};
+use crate::kinesis::simulator::state::stream::NewStream;
+use crate::kinesis::{InMemoryKinesis, NextToken, Operation, RecordDistribution, StreamMode};
 use crate::model::StreamName;
 
 const KIB: usize = 1_024;
