@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::billed::BilledRequests;
 use crate::error::Error;
 use crate::model::{BatchId, Epoch};
 
@@ -155,4 +156,10 @@ pub trait OffsetCommitter: fmt::Debug + Send + Sync {
 
     /// Deletes the entry of `batch`; succeeds if there is none.
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()>;
+
+    /// What AWS bills for the requests of this handle so far, for estimates of what a query costs. The provided
+    /// implementation returns none.
+    fn billed_requests(&self) -> BilledRequests {
+        BilledRequests::default()
+    }
 }

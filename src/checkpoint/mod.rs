@@ -68,6 +68,7 @@
 //! accepts a changed statement, every later entry of `offsets` has it as
 //! `"query": { "sink": "…", "statement": "…" }`.
 
+mod billed;
 mod committer;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -112,6 +113,7 @@ pub(crate) use dynamodb::open as open_table;
 #[cfg(all(feature = "cli", feature = "dynamodb"))]
 pub(crate) use dynamodb::try_table;
 
+pub use billed::BilledRequests;
 pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbCommitter;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::billed::BilledRequests;
 use super::committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 use super::entry::VERSION;
 use super::objects::{Objects, location};
@@ -205,6 +206,10 @@ impl OffsetCommitter for ObjectStoreCommitter {
 
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()> {
         self.objects.delete(&self.object(log, batch)).await
+    }
+
+    fn billed_requests(&self) -> BilledRequests {
+        self.objects.billed()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::billed::BilledRequests;
 use super::log::retrying;
 use super::objects::{Objects, location};
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +34,11 @@ impl StateObjects {
     fn random(&self) -> fastrand::Rng {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         random.fork()
+    }
+
+    /// What AWS bills for the requests so far.
+    pub(crate) fn billed_requests(&self) -> BilledRequests {
+        self.objects.billed()
     }
 
     /// The location of an object, for messages.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::billed::BilledRequests;
 use super::objects::{Objects, location};
 use crate::error::Result;
 
@@ -21,6 +22,11 @@ impl StopLock {
     /// The location, for messages.
     pub(crate) fn location(&self) -> &str {
         self.0.location()
+    }
+
+    /// What AWS bills for the requests so far.
+    pub(crate) fn billed_requests(&self) -> BilledRequests {
+        self.0.billed()
     }
 
     /// Whether it exists.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use datafusion::prelude::SessionContext;
 use futures::future::select_all;
 
+use super::cost::PublishedMetrics;
 use super::events::{Listeners, StreamingQueryListener};
 use super::handle::StreamingQuery;
 use super::health::ProbeReport;
@@ -43,6 +44,7 @@ struct SessionRuns {
     runs: Mutex<VecDeque<ObservedQuery>>,
     keeps_plans: AtomicBool,
     listeners: Mutex<Vec<Arc<dyn StreamingQueryListener>>>,
+    published_metrics: Arc<PublishedMetrics>,
     holds: Mutex<Holds>,
 }
 
@@ -198,6 +200,17 @@ impl StreamingQueries {
     /// so it gets the events of each query one after another, but those of several queries at once.
     pub fn add_listener(&self, listener: Arc<dyn StreamingQueryListener>) {
         lock(&self.session.listeners).push(listener);
+    }
+
+    /// From now on every query pays for so many metrics in CloudWatch, and for so many of each stream that it reads.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn set_published_metrics(&self, per_query: u32, per_stream: u32) {
+        (self.session.published_metrics).set(per_query, per_stream);
+    }
+
+    /// The metrics that queries pay for.
+    pub(super) fn published_metrics(&self) -> Arc<PublishedMetrics> {
+        Arc::clone(&self.session.published_metrics)
     }
 
     /// Adds the listeners of the session to those of a query that starts.

@@ -23,12 +23,14 @@
 //! | `output` | where the rows of a batch go |
 //! | `events` | status, progress and listeners |
 //! | `handle` | the handle: stop, catch up, result |
+//! | `cost` | pure: what the query costs per hour, from counts and list prices |
 //! | `health` | rates, alarms, webhook; its rules are pure |
 //! | `manager`, `observed` | the queries of a session, and what can be seen of each from outside |
 //! | `task` | the background task that connects them |
 
 mod batch;
 mod builder;
+mod cost;
 mod events;
 mod fail_points;
 mod handle;
@@ -45,6 +47,7 @@ mod status;
 mod task;
 
 pub use builder::StreamingQueryBuilder;
+pub use cost::EstimatedCost;
 pub use events::{
     EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, RecordAges,
     SinkProgress, SourceProgress, SourceReaders, SourceShards, StateOperatorProgress,

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
+use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use super::batch::{AggregationState, BatchExecutor, History};
+use super::batch::{AggregationState, BatchExecutor, History, QueryCosts};
 use super::builder::StreamingQueryBuilder;
+use super::cost::CostMeter;
 use super::events::{EventBus, Listeners, QueryRun, RunHealth, RunStatus};
 use super::fail_points::StepHook;
 use super::handle::{Control, Inner, StreamingQuery};
@@ -111,6 +113,9 @@ impl StreamingQueryBuilder {
         if is_shared_log {
             queries.record_start(location, current);
         }
+        let published = StreamingQueries::of(&self.ctx).published_metrics();
+        let target = plan.target();
+        let meter = CostMeter::new(settings.prices(), published, Instant::now());
         let trigger = settings.trigger;
         let query = CheckedQuery {
             run: QueryRun {
@@ -126,6 +131,7 @@ impl StreamingQueryBuilder {
             output,
             checkpoint,
             aggregation,
+            costs: QueryCosts::new(meter, target, storage.stop_lock.clone()),
             stop_lock: StopLockWatch::new(storage.stop_lock),
             streams,
             clock,
@@ -282,6 +288,7 @@ struct CheckedQuery {
     output: Output,
     checkpoint: Checkpoint,
     aggregation: Option<AggregationState>,
+    costs: QueryCosts,
     stop_lock: StopLockWatch,
     streams: Vec<StreamSummary>,
     clock: Arc<dyn Clock>,
@@ -370,6 +377,7 @@ impl CheckedQuery {
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             hook,
+            costs: self.costs,
             history: History::default(),
         };
         let schema = plan.schema();

@@ -19,6 +19,10 @@ pub(crate) struct SinkCounters {
     pub(crate) throttled: AtomicU64,
     /// Kinesis records sent again for any reason.
     pub(crate) resent: AtomicU64,
+    /// Units of 25 KB that a provisioned stream bills.
+    pub(crate) payload_units: AtomicU64,
+    /// Kilobytes that an on-demand stream bills.
+    pub(crate) kilobytes: AtomicU64,
 }
 
 impl SinkCounters {
@@ -33,5 +37,10 @@ impl SinkCounters {
         self.throttled
             .fetch_add(settled.throttled, Ordering::Relaxed);
         self.resent.fetch_add(settled.resent, Ordering::Relaxed);
+        let billed = settled.billed;
+        self.payload_units
+            .fetch_add(billed.payload_units, Ordering::Relaxed);
+        self.kilobytes
+            .fetch_add(billed.kilobytes, Ordering::Relaxed);
     }
 }

@@ -87,6 +87,11 @@ impl KinesisSinkExec {
         self.properties.output_partitioning().partition_count()
     }
 
+    /// What it has written.
+    pub(crate) fn counters(&self) -> &SinkCounters {
+        &self.counters
+    }
+
     /// What is written to the stream at present.
     pub(crate) fn status(&self) -> SinkStatus {
         self.stream.status()

@@ -74,6 +74,7 @@ const PURE: &[&str] = &[
     "aggregation/",
     "model/",
     "options/",
+    "query/cost/",
     "query/schedule/",
     "sink/batcher/",
     "source/buffer/",

@@ -3,6 +3,7 @@
 mod access;
 mod browser;
 mod client;
+mod costs;
 mod figures;
 mod limits;
 mod probes;

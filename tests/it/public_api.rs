@@ -88,6 +88,7 @@ const CLOSED_ENUMS: &[&str] = &[
     "kinesis::IteratorPosition",
     "kinesis::ListShardsFrom",
     "kinesis::RecordDistribution",
+    "kinesis::StreamMode",
     "kinesis::StreamStatus",
     "model::OutputMode",
     "model::ShardPosition",

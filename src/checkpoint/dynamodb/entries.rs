@@ -2,16 +2,17 @@
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Get, Put as PutAction,
-    ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem,
+    ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactGetItem,
+    TransactWriteItem,
 };
 use bytes::Bytes;
 
 use super::super::committer::{Put, StoreResult};
-use super::DynamoDbCommitter;
 use super::item::{
     self, Content, EPOCH, Item, LARGEST_PACKED, MAX_PARTS, PARTS, QUERY, Slot, TOKEN,
 };
 use super::sdk_errors::{Call, Canceled};
+use super::{DynamoDbCommitter, units};
 use crate::model::Epoch;
 
 /// Failed conditions return the existing item.
@@ -36,8 +37,14 @@ impl DynamoDbCommitter {
         let actions = fence.into_iter().chain(puts).collect();
         // The SDK generates a token for each request, so a retry is a new transaction that checks its conditions
         // again.
-        let error = match request.set_transact_items(Some(actions)).send().await {
-            Ok(_) => return Ok(Put::Done),
+        let request = request
+            .set_transact_items(Some(actions))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let error = match request.send().await {
+            Ok(put) => {
+                self.bill.dynamodb_wrote(units(put.consumed_capacity()));
+                return Ok(Put::Done);
+            }
             Err(error) => error,
         };
         let reasons = error.as_service_error().map_or(&[][..], Canceled::reasons);
@@ -112,9 +119,15 @@ impl DynamoDbCommitter {
     pub(super) async fn item(&self, slot: Slot) -> StoreResult<Option<Item>> {
         self.table_ready().await?;
         let request = self.client.get_item().table_name(&self.table);
-        let request = request.set_key(Some(slot.key(&self.query)));
-        match request.consistent_read(true).send().await {
-            Ok(found) => Ok(found.item),
+        let request = request
+            .set_key(Some(slot.key(&self.query)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(found) => {
+                self.bill.dynamodb_read(units(found.consumed_capacity()));
+                Ok(found.item)
+            }
             Err(error) => Err(self.failed(Call::GetItem, error)),
         }
     }
@@ -144,9 +157,12 @@ impl DynamoDbCommitter {
             TransactGetItem::builder().get(get).build()
         });
         let request = self.client.transact_get_items();
-        let request = request.set_transact_items(Some(gets.collect()));
+        let request = request
+            .set_transact_items(Some(gets.collect()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
             Ok(found) => {
+                self.bill.dynamodb_read(units(found.consumed_capacity()));
                 let found = found.responses.unwrap_or_default().into_iter();
                 Ok(found.map(|response| response.item).collect())
             }
@@ -163,10 +179,15 @@ impl DynamoDbCommitter {
             .condition_expression("attribute_not_exists(#parts)")
             .expression_attribute_names("#parts", PARTS)
             .return_values_on_condition_check_failure(RETURN_EXISTING)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        let Err(error) = deleted else {
-            return Ok(());
+        let error = match deleted {
+            Ok(deleted) => {
+                self.bill.dynamodb_wrote(units(deleted.consumed_capacity()));
+                return Ok(());
+            }
+            Err(error) => error,
         };
         if !error
             .as_service_error()
@@ -185,9 +206,14 @@ impl DynamoDbCommitter {
             TransactWriteItem::builder().delete(delete).build()
         });
         let request = self.client.transact_write_items();
-        let request = request.set_transact_items(Some(actions.collect()));
+        let request = request
+            .set_transact_items(Some(actions.collect()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
-            Ok(_) => Ok(()),
+            Ok(deleted) => {
+                self.bill.dynamodb_wrote(units(deleted.consumed_capacity()));
+                Ok(())
+            }
             Err(error) => Err(self.transaction_failed(Call::TransactWriteItems, error)),
         }
     }

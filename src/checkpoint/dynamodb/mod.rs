@@ -13,10 +13,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
+use super::billed::{BillCounter, BilledRequests};
 use super::committer::{Log, OffsetCommitter, Put, StoreResult};
 use crate::aws::{AwsAccess, Identity};
 use crate::error::{Error, Result};
@@ -62,6 +63,7 @@ pub struct DynamoDbCommitter {
     token: String,
     /// Set once the table was found to be usable.
     checked: OnceCell<()>,
+    bill: BillCounter,
 }
 
 impl DynamoDbCommitter {
@@ -99,6 +101,7 @@ impl DynamoDbCommitter {
             query: query.to_owned(),
             token: format!("{:032x}", fastrand::Rng::new().u128(..)),
             checked: OnceCell::new(),
+            bill: BillCounter::default(),
         })
     }
 
@@ -107,7 +110,9 @@ impl DynamoDbCommitter {
     async fn claim(&self, own: u64, newest: Option<u64>) -> StoreResult<bool> {
         let header = item::header(&self.query, own, &self.token);
         let request = self.client.put_item().table_name(&self.table);
-        let request = request.set_item(Some(header));
+        let request = request
+            .set_item(Some(header))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let request = match newest {
             Some(newest) => request
                 .condition_expression("#epoch = :newest")
@@ -117,8 +122,12 @@ impl DynamoDbCommitter {
                 .condition_expression("attribute_not_exists(#query)")
                 .expression_attribute_names("#query", QUERY),
         };
-        let Err(error) = request.send().await else {
-            return Ok(true);
+        let error = match request.send().await {
+            Ok(put) => {
+                self.bill.dynamodb_wrote(units(put.consumed_capacity()));
+                return Ok(true);
+            }
+            Err(error) => error,
         };
         match error.as_service_error() {
             Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
@@ -136,7 +145,8 @@ impl DynamoDbCommitter {
             .expression_attribute_names("#query", QUERY)
             .expression_attribute_names("#entry", ENTRY)
             .expression_attribute_values(":query", AttributeValue::S(collection))
-            .consistent_read(true);
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let mut batches = Vec::new();
         let mut behind: Option<Item> = None;
         loop {
@@ -145,6 +155,7 @@ impl DynamoDbCommitter {
                 Ok(page) => page,
                 Err(error) => return Err(self.failed(Call::Query, error)),
             };
+            self.bill.dynamodb_read(units(page.consumed_capacity()));
             for item in page.items() {
                 let batch = item::read_number(item, ENTRY);
                 let batch = batch.ok_or_else(|| self.not_a_batch(log, item))?;
@@ -224,4 +235,14 @@ impl OffsetCommitter for DynamoDbCommitter {
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()> {
         self.delete(Slot::of(log, batch)).await
     }
+
+    fn billed_requests(&self) -> BilledRequests {
+        self.bill.now()
+    }
+}
+
+/// The request units in an answer.
+fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> Option<f64> {
+    let units = consumed.into_iter().map(ConsumedCapacity::capacity_units);
+    units.sum()
 }

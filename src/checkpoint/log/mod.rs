@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::billed::BilledRequests;
 use super::committer::{Log, OffsetCommitter, Put};
 use super::entry::{self, Unreadable, Writer};
 use super::query_metadata::QueryText;
@@ -90,6 +91,11 @@ impl Checkpoint {
     /// The requests of this run.
     pub(crate) fn request_counts(&self) -> Arc<RequestCounts> {
         Arc::clone(&self.requests)
+    }
+
+    /// What AWS bills for the requests of this run.
+    pub(crate) fn billed_requests(&self) -> BilledRequests {
+        self.committer.billed_requests()
     }
 
     /// The location, for messages.

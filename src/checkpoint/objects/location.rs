@@ -8,6 +8,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use url::Url;
 
+use super::super::billed::BillCounter;
 use super::Objects;
 use super::local_files::LocalFiles;
 #[cfg(feature = "aws")]
@@ -69,15 +70,18 @@ pub(in crate::checkpoint) fn objects_with(
     if url.scheme() == "hdfs" {
         return hadoop(&url, location, &prefix);
     }
-    let store = store(&url, settings)?;
-    Ok(Arc::new(StoredObjects::new(store, prefix, location)))
+    let bill = Arc::new(BillCounter::default());
+    let store = store(&url, settings, &bill)?;
+    let objects = StoredObjects::new(store, prefix, location, bill);
+    Ok(Arc::new(objects))
 }
 
 /// Objects in memory without a location.
 pub(in crate::checkpoint) fn private() -> Arc<dyn Objects> {
     let location = "the memory of this run".to_owned();
     let store = Arc::new(InMemory::new());
-    Arc::new(StoredObjects::new(store, Path::default(), location))
+    let objects = StoredObjects::new(store, Path::default(), location, Arc::default());
+    Arc::new(objects)
 }
 
 /// Whether it begins with a URL scheme; a single letter is a Windows drive.
@@ -120,11 +124,11 @@ fn host(url: &Url) -> Result<&str> {
     host.ok_or_else(|| wrong(url, EXPECTED))
 }
 
-fn store(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
+fn store(url: &Url, settings: &Settings, bill: &Arc<BillCounter>) -> Result<Arc<dyn ObjectStore>> {
     let name = host(url)?;
     match url.scheme() {
         "memory" => Ok(memory(name)),
-        "s3" | "s3a" => amazon(url, settings),
+        "s3" | "s3a" => amazon(url, settings, bill),
         "gs" => google(url, settings),
         "az" | "abfs" | "abfss" => microsoft(url, settings),
         _ => Err(wrong(url, EXPECTED)),
@@ -194,13 +198,16 @@ fn known<Key: std::str::FromStr>(settings: &Settings) -> impl Iterator<Item = (K
 }
 
 #[cfg(feature = "aws")]
-fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
+fn amazon(url: &Url, settings: &Settings, bill: &Arc<BillCounter>) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::aws::AmazonS3Builder::from_env();
     let access = DefaultAccess::new();
     let builder = builder
         .with_url(url.as_str())
         .with_retry(one_try())
-        .with_http_connector(DefaultConnector(Arc::clone(&access)));
+        .with_http_connector(DefaultConnector {
+            access: Arc::clone(&access),
+            bill: Arc::clone(bill),
+        });
     let builder = known(settings).fold(builder, |builder, (key, value)| {
         builder.with_config(key, value)
     });
@@ -215,7 +222,7 @@ fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
 }
 
 #[cfg(not(feature = "aws"))]
-fn amazon(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
+fn amazon(url: &Url, _: &Settings, _: &Arc<BillCounter>) -> Result<Arc<dyn ObjectStore>> {
     Err(not_built_in(url, "aws"))
 }
 

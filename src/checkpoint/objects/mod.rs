@@ -14,6 +14,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::billed::BilledRequests;
 use super::committer::StoreResult;
 
 /// Objects at a location, named relative to it (`metadata`, `offsets/7`).
@@ -40,4 +41,9 @@ pub(super) trait Objects: fmt::Debug + Send + Sync {
     /// Deletes temporary files that crashed writers left in `folder` (in the location itself if it is empty). A
     /// concurrent writer restarts its write.
     async fn delete_temporaries(&self, folder: &str) -> StoreResult<()>;
+
+    /// What AWS bills for the requests so far.
+    fn billed(&self) -> BilledRequests {
+        BilledRequests::default()
+    }
 }

@@ -13,6 +13,7 @@ use object_store::{
 };
 use tokio::sync::OnceCell;
 
+use super::super::billed::BillCounter;
 use crate::aws::{AwsAccess, ClientConfig, Network};
 use crate::error::Error;
 use crate::model::{ConnectionSettings, Secret, parse_duration};
@@ -82,12 +83,17 @@ impl CredentialProvider for DefaultCredentials {
 /// Creates the HTTP client of a store. That of the `object_store` crate has other rules for proxies, and reads no
 /// certificate file.
 #[derive(Debug)]
-pub(super) struct DefaultConnector(pub(super) Arc<DefaultAccess>);
+pub(super) struct DefaultConnector {
+    pub(super) access: Arc<DefaultAccess>,
+    /// Where requests are counted.
+    pub(super) bill: Arc<BillCounter>,
+}
 
 impl HttpConnector for DefaultConnector {
     fn connect(&self, options: &ClientOptions) -> StoreResult<HttpClient> {
         Ok(HttpClient::new(Connection {
-            access: Arc::clone(&self.0),
+            access: Arc::clone(&self.access),
+            bill: Arc::clone(&self.bill),
             options: options.clone(),
             client: OnceCell::new(),
         }))
@@ -98,6 +104,7 @@ impl HttpConnector for DefaultConnector {
 #[derive(Debug)]
 struct Connection {
     access: Arc<DefaultAccess>,
+    bill: Arc<BillCounter>,
     options: ClientOptions,
     client: OnceCell<reqwest::Client>,
 }
@@ -116,6 +123,8 @@ impl HttpService for Connection {
         let client = self.client.get_or_try_init(create).await;
         let client = client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let unknown = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
+        self.bill
+            .s3(request.method().as_str(), request.uri().query());
         match client.call(request).await {
             Ok(answer) => match network.refused_by_proxy(&url, answer.status().as_u16()) {
                 None => Ok(answer),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use object_store::path::{Path, PathPart};
 use object_store::{Error as Store, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
+use super::super::billed::{BillCounter, BilledRequests};
 use super::super::committer::{StoreError, StoreResult};
 use super::Objects;
 use crate::aws::ConnectFailure;
@@ -35,15 +36,22 @@ pub(super) struct StoredObjects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     location: String,
+    bill: Arc<BillCounter>,
 }
 
 impl StoredObjects {
-    /// Objects of `store` below `prefix`; messages show `location`.
-    pub(super) fn new(store: Arc<dyn ObjectStore>, prefix: Path, location: String) -> Self {
+    /// Objects of `store`, which counts its requests in `bill`, below `prefix`; messages show `location`.
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        prefix: Path,
+        location: String,
+        bill: Arc<BillCounter>,
+    ) -> Self {
         Self {
             store,
             prefix,
             location,
+            bill,
         }
     }
 
@@ -177,5 +185,9 @@ impl Objects for StoredObjects {
     /// Object stores have no temporary files.
     async fn delete_temporaries(&self, _folder: &str) -> StoreResult<()> {
         Ok(())
+    }
+
+    fn billed(&self) -> BilledRequests {
+        self.bill.now()
     }
 }

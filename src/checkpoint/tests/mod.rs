@@ -1,5 +1,6 @@
 //! Tests of committers, of the log over them, and of their failures.
 
+mod billed;
 mod conformance;
 #[cfg(feature = "dynamodb")]
 mod dynamo;

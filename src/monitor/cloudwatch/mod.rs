@@ -19,6 +19,7 @@ use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
 use crate::options::{HOURS_PER_MONTH, Price, PriceList};
+use crate::query::StreamingQueries;
 use crate::sql::StreamingSettings;
 
 /// CloudWatch keeps one value per minute.
@@ -102,8 +103,11 @@ impl CloudWatchPublisher {
         let settings = StreamingSettings::of(ctx.state_ref().read().config_options());
         let prices = settings.prices();
         let cost = cost(&self.namespace, service.region(), self.interval, &prices);
+        let queries = StreamingQueries::of(ctx);
+        queries.set_published_metrics(METRICS_PER_QUERY, METRICS_PER_STREAM);
         let task = PublishTask {
             metrics: Metrics::of(ctx),
+            queries,
             namespace: self.namespace,
             service,
             published: BTreeMap::new(),
@@ -153,6 +157,7 @@ fn cost(namespace: &str, region: &str, interval: Duration, prices: &PriceList) -
 
 struct PublishTask {
     metrics: Metrics,
+    queries: StreamingQueries,
     namespace: String,
     service: CloudWatch,
     /// The values at the last request that succeeded.
@@ -172,6 +177,7 @@ impl PublishTask {
                     if result.is_ok() && timeout(LAST_TIMEOUT, self.publish()).await.is_err() {
                         tracing::warn!("the last metrics were not published in time");
                     }
+                    self.queries.set_published_metrics(0, 0);
                     return;
                 }
             }

@@ -68,6 +68,8 @@ pub(in crate::monitor) struct QueryView {
     pub(in crate::monitor) processed_rows_per_second: Option<f64>,
     pub(in crate::monitor) max_ms_behind_latest: Option<u64>,
     pub(in crate::monitor) num_state_rows: Option<u64>,
+    /// In US dollars.
+    pub(in crate::monitor) estimated_cost_per_hour: Option<f64>,
 }
 
 impl QueryView {
@@ -114,6 +116,7 @@ impl QueryView {
             processed_rows_per_second: last.and_then(|last| rate(last.processed_rows_per_second)),
             max_ms_behind_latest: lag.max().map(millis),
             num_state_rows: state.map(|state| state.rows_total),
+            estimated_cost_per_hour: last.map(|last| six_decimals(last.estimated_cost.total)),
         }
     }
 
@@ -121,6 +124,10 @@ impl QueryView {
     pub(in crate::monitor) fn title(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }
+}
+
+fn six_decimals(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 fn state_of(run: &ObservedQuery) -> QueryState {

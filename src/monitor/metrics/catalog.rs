@@ -24,6 +24,7 @@ pub(crate) enum Unit {
     Seconds,
     Bytes,
     RowsPerSecond,
+    DollarsPerHour,
 }
 
 impl Unit {
@@ -34,6 +35,7 @@ impl Unit {
             Self::Seconds => Some("seconds"),
             Self::Bytes => Some("bytes"),
             Self::RowsPerSecond => Some("rows_per_second"),
+            Self::DollarsPerHour => Some("dollars_per_hour"),
         }
     }
 }
@@ -173,6 +175,8 @@ metrics! {
         "Rows that were dropped because they were later than the watermark or had no event time";
     WatermarkDelay = Gauge "watermark_delay" Seconds ["query"]
         "How far the watermark was behind the clock at the newest batch";
+    EstimatedCost = Gauge "estimated_cost" DollarsPerHour ["query" "part"]
+        "Estimate of what the query costs by list prices, by the names in estimatedCostPerHour";
     BatchDuration = Histogram "batch_duration" Seconds ["query"]
         "Time from the trigger to the end of a batch";
     PhaseDuration = Histogram "batch_phase_duration" Seconds ["query" "phase"]

@@ -98,6 +98,9 @@ impl Gauges {
             self.set(Metric::StateRows, [query], state.rows_total as f64);
             self.set(Metric::StateBytes, [query], state.memory_bytes as f64);
         }
+        for (part, dollars) in progress.estimated_cost.parts() {
+            self.set(Metric::EstimatedCost, [query, &part.into()], dollars);
+        }
         let times = progress.event_time.as_ref();
         if let Some(watermark) = times.and_then(|times| times.watermark) {
             let delay = progress.timestamp.since(watermark);

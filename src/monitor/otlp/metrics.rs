@@ -85,6 +85,7 @@ fn message(metric: Metric, family: &[(&Series, &Value)], times: Times) -> Messag
             Unit::Seconds => "s",
             Unit::Bytes => "By",
             Unit::RowsPerSecond => "{rows_per_second}",
+            Unit::DollarsPerHour => "{dollars_per_hour}",
         }
         .to_owned(),
         data: Some(data),

@@ -3,6 +3,7 @@
 mod batches;
 mod chart;
 mod charts;
+mod cost;
 mod layout;
 mod lineage;
 mod overview;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::charts::{self, Range};
+use super::cost;
 use super::layout::figure;
 use super::text::{count, date_and_time, known, number, percent, span};
 use crate::monitor::look::{HealthView, Look, Mask, Quartiles, QueryView, Spread, points};
@@ -43,6 +44,7 @@ pub(super) fn page(
         @if let Some(last) = recent.last() {
             h2 { "Sources" }
             (sources(last, mask))
+            (cost::section(&last.estimated_cost, mask))
         }
         h2 { "Statement" }
         pre.sql tabindex="0" { (view.statement) }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{alarms, badges, figure, stop_button};
-use super::text::{count, date_and_time, known, number, span};
+use super::text::{count, date_and_time, dollars, known, number, span};
 use crate::monitor::look::QueryView;
 
 pub(super) fn page(queries: &[QueryView], not_ready: &[String]) -> Markup {
@@ -45,6 +45,7 @@ fn card(query: &QueryView) -> Markup {
                 (figure("Processed rows/s", &known(query.processed_rows_per_second, number)))
                 (figure("Lag", &known(query.max_ms_behind_latest, |lag| span(lag as f64))))
                 (figure("State rows", &known(query.num_state_rows, count)))
+                (figure("Estimated cost/h", &known(query.estimated_cost_per_hour, dollars)))
                 @if query.restarts > 0 { (figure("Restarts", &count(query.restarts.into()))) }
                 @if query.data_losses > 0 { (figure("Data losses", &count(query.data_losses))) }
             }

@@ -34,6 +34,17 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
+/// US dollars, with as many decimals as small amounts need.
+pub(super) fn dollars(dollars: f64) -> String {
+    match dollars {
+        0.0 => "$0".to_owned(),
+        ..0.01 => format!("${dollars:.5}"),
+        ..1.0 => format!("${dollars:.3}"),
+        ..100.0 => format!("${dollars:.2}"),
+        _ => format!("${}", count(dollars.round() as u64)),
+    }
+}
+
 /// Bytes in binary units.
 pub(super) fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::planned::PlannedBatch;
 use crate::model::{Offsets, StreamRanges, UnixMillis};
+use crate::query::cost::EstimatedCost;
 use crate::query::events::{
     AgeCounter, EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, RecordAges,
     SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress, rate,
@@ -141,6 +142,7 @@ impl BatchMetrics {
             scheduling_delay: delay,
             total_delay: delay + took,
             health: QueryHealth::default(),
+            estimated_cost: EstimatedCost::default(),
         }
     }
 }

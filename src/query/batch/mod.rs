@@ -11,6 +11,7 @@
 //!
 //! A start reruns the newest batch that is logged and not committed.
 
+mod costs;
 mod metrics;
 mod planned;
 mod purge;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
+pub(super) use self::costs::QueryCosts;
 use self::metrics::{BatchMetrics, ProgressTimes};
 use self::planned::ranges_text;
 pub(super) use self::planned::{BatchTimes, PlannedBatch};
@@ -50,6 +52,7 @@ pub(super) struct BatchExecutor {
     pub(super) events: Arc<EventBus>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hook: StepHook,
+    pub(super) costs: QueryCosts,
     pub(super) history: History,
 }
 
@@ -277,6 +280,8 @@ impl BatchExecutor {
         let run = self.events.run();
         let mut progress = metrics.into_progress(planned, sources, run, sink, times);
         progress.health = self.events.health();
+        let requests = (self.costs).requests(&self.checkpoint, self.state.as_ref());
+        progress.estimated_cost = (self.costs).committed(&progress, sources.streams(), requests);
         tracing::info!(query = %run, "{progress}");
         self.events.progress(progress);
         self.reach(Step::ProgressPublished, batch.id).await;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::read_numbers::shards_by_number;
+use crate::checkpoint::BilledRequests;
 use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::model::{
     AGGREGATION, Batch, BatchId, Committed, InputProgress, OperatorProgress, OperatorWatermarks,
@@ -68,6 +69,12 @@ impl AggregationState {
     /// Shows some groups to those who look at the query from outside.
     pub(in crate::query) fn sampler(&self) -> Arc<GroupSampler> {
         Arc::clone(&self.sampler)
+    }
+
+    /// What AWS bills for requests to the state files of this run.
+    pub(super) fn billed_requests(&self) -> BilledRequests {
+        let directory = self.directory.as_ref();
+        directory.map_or_else(BilledRequests::default, StateDirectory::billed_requests)
     }
 
     /// Restores the state of the newest committed batch, for a query of `sources` sources. All records in the

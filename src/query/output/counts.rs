@@ -1,6 +1,7 @@
 //! What a batch read, from the metrics of its plan.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
@@ -71,6 +72,8 @@ pub(super) fn written(plan: &dyn ExecutionPlan) -> Option<KinesisSinkMetrics> {
         calls: count("calls"),
         throttled_records: count("throttled"),
         resent_records: count("resent"),
+        put_payload_units: sink.counters().payload_units.load(Ordering::Relaxed),
+        put_kilobytes: sink.counters().kilobytes.load(Ordering::Relaxed),
         put_latency: sink.status().put_latency,
     })
 }

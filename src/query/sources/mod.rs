@@ -82,6 +82,11 @@ impl Sources {
         }
     }
 
+    /// The streams of the sources, as they were described last.
+    pub(super) fn streams(&self) -> &[StreamSummary] {
+        &self.streams
+    }
+
     /// How many sources there are.
     pub(super) fn count(&self) -> usize {
         self.streams.len()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::billed_puts::BilledPuts;
 use super::entry::{Entry, Request};
 use super::{Batcher, Layout};
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub(in crate::sink) struct Settled {
     pub(in crate::sink) bytes: u64,
     pub(in crate::sink) throttled: u64,
     pub(in crate::sink) resent: u64,
+    /// What the service bills for the records that it has accepted.
+    pub(in crate::sink) billed: BilledPuts,
     /// The earliest first rejection among the records that this response rejected.
     pub(in crate::sink) rejected_since: Option<Instant>,
 }
@@ -125,6 +128,7 @@ impl Batcher {
             match outcome {
                 Ok(written) => {
                     accepted.push(lane);
+                    settled.billed.add(entry.put.size_bytes());
                     let as_predicted = match &self.layout {
                         Layout::Aggregated(map) => *map.id(lane) == written.shard,
                         Layout::Single | Layout::Spread => true,

@@ -12,6 +12,7 @@
 //! successes. In addition, a window bounds the number of unacknowledged records. This way every
 //! writer gets records through before their time to live ends.
 
+mod billed_puts;
 mod dispatch;
 mod entry;
 mod lane;

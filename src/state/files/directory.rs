@@ -11,7 +11,7 @@ use super::compatibility;
 use super::encoding::{FileName, decode, encode};
 use super::sized::{SizedFiles, StateFilesProgress};
 use super::snapshot::{Snapshot, Written};
-use crate::checkpoint::StateObjects;
+use crate::checkpoint::{BilledRequests, StateObjects};
 use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::model::{BatchId, StateFiles};
 use crate::state::memory::StateColumns;
@@ -44,6 +44,11 @@ impl StateDirectory {
             files: SizedFiles::default(),
             writing: None,
         }
+    }
+
+    /// What AWS bills for the requests so far.
+    pub(crate) fn billed_requests(&self) -> BilledRequests {
+        self.objects.billed_requests()
     }
 
     /// Loads the state in `files` into `store`, which is empty.

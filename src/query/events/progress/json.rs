@@ -12,6 +12,7 @@ use super::{
     StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
+use crate::query::cost::EstimatedCost;
 use crate::query::health::QueryHealth;
 use crate::state::StateFilesProgress;
 
@@ -111,6 +112,7 @@ pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
         .millis("schedulingDelay", progress.scheduling_delay)
         .millis("totalDelay", progress.total_delay)
         .map("health", health(&progress.health))
+        .map("estimatedCostPerHour", cost(&progress.estimated_cost))
         .finish()
 }
 
@@ -134,6 +136,22 @@ fn health(health: &QueryHealth) -> Object {
         .share("checkpointSuccessRate", rates.checkpoint_success_rate)
         .number("recoveries", rates.recoveries)
         .rate("recoveriesPerHour", rates.recoveries_per_hour)
+}
+
+/// Dollars with six decimals.
+fn cost(cost: &EstimatedCost) -> Object {
+    let dollars = |dollars: f64| format!("{dollars:.6}");
+    let object = Object::new()
+        .text("currency", EstimatedCost::CURRENCY)
+        .raw("total", &dollars(cost.total));
+    let parts = cost.parts().into_iter();
+    parts
+        .fold(object, |object, (name, part)| {
+            object.raw(name, &dollars(part))
+        })
+        .text("pricesAsOf", &cost.prices_as_of)
+        .text("pricesRegion", &cost.prices_region)
+        .text("note", &cost.note)
 }
 
 fn event_time(times: Option<&EventTimeProgress>) -> Object {

@@ -13,6 +13,7 @@ pub use self::kinesis_metrics::KinesisMetrics;
 pub(in crate::query) use self::record_ages::AgeCounter;
 pub use self::record_ages::RecordAges;
 use crate::model::{BatchId, LatencyHistogram, Offsets, StreamName, UnixMillis};
+use crate::query::cost::EstimatedCost;
 use crate::query::health::QueryHealth;
 use crate::state::StateFilesProgress;
 
@@ -60,6 +61,8 @@ pub struct StreamingQueryProgress {
     pub total_delay: Duration,
     /// The health of the query after the batch.
     pub health: QueryHealth,
+    /// What the query costs per hour: an estimate.
+    pub estimated_cost: EstimatedCost,
 }
 
 /// What a batch read from one source.
@@ -176,13 +179,17 @@ pub struct KinesisSinkMetrics {
     pub throttled_records: u64,
     /// Kinesis records that were sent again, for any reason.
     pub resent_records: u64,
+    /// PUT payload units, which provisioned streams bill: 25 KB, or a part of it, of each acknowledged record.
+    pub put_payload_units: u64,
+    /// Kilobytes, or a part of one, of each acknowledged record, which on-demand streams bill.
+    pub put_kilobytes: u64,
     /// How long PutRecords calls took, since the table was created.
     pub put_latency: LatencyHistogram,
 }
 
 impl StreamingQueryProgress {
     /// One JSON object with Spark's fields in Spark's order, followed by `processingTime`, `schedulingDelay`
-    /// and `totalDelay` in milliseconds, and by `health`. Numbers that are not finite and empty maps are left out.
+    /// and `totalDelay` in milliseconds, and by `health` and `estimatedCostPerHour`. Numbers that are not finite and empty maps are left out.
     pub fn to_json(&self) -> String {
         json::progress(self)
     }

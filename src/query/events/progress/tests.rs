@@ -85,6 +85,19 @@ fn some_progress() -> StreamingQueryProgress {
         scheduling_delay: millis(2),
         total_delay: millis(35),
         health: some_health(),
+        estimated_cost: some_cost(),
+    }
+}
+
+fn some_cost() -> EstimatedCost {
+    EstimatedCost {
+        total: 0.065,
+        shard_hours: 0.06,
+        checkpoint_requests: 0.005,
+        prices_as_of: "2025".to_owned(),
+        prices_region: "us-east-1".to_owned(),
+        note: "an estimate".to_owned(),
+        ..EstimatedCost::default()
     }
 }
 
@@ -129,7 +142,11 @@ fn the_json_has_sparks_fields_in_sparks_order() {
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17,"metrics":{"bytes":"300","calls":"1","records":"2","resentRecords":"0","rows":"17","throttledRecords":"0"}},"#,
         r#""processingTime":33,"schedulingDelay":2,"totalDelay":35,"#,
         r#""health":{"state":"unhealthy","reasons":[{"alarm":"errorRate","message":"9 of 100"}],"#,
-        r#""processingLagMs":1535,"errorRate":0.0900,"throttleRate":0.0300,"recoveries":1,"recoveriesPerHour":0.3}}"#,
+        r#""processingLagMs":1535,"errorRate":0.0900,"throttleRate":0.0300,"recoveries":1,"recoveriesPerHour":0.3},"#,
+        r#""estimatedCostPerHour":{"currency":"USD","total":0.065000,"shardHours":0.060000,"#,
+        r#""extendedRetention":0.000000,"onDemandReads":0.000000,"fanOut":0.000000,"putPayloadUnits":0.000000,"#,
+        r#""onDemandWrites":0.000000,"checkpointRequests":0.005000,"cloudWatch":0.000000,"#,
+        r#""pricesAsOf":"2025","pricesRegion":"us-east-1","note":"an estimate"}}"#,
     );
     assert_eq!(some_progress().to_json(), expected);
 }
@@ -145,6 +162,7 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
     progress.sink.num_output_rows = None;
     progress.sink.metrics = None;
     progress.health = QueryHealth::default();
+    progress.estimated_cost = EstimatedCost::default();
     let expected = concat!(
         r#"{"id":"ce011fdc-8762-4dcb-84eb-a77333e28109","#,
         r#""runId":"88e2ff94-ede0-45a8-b687-6316fbef529a","#,
@@ -153,7 +171,11 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
         r#""stateOperators":[],"sources":[],"#,
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":-1},"#,
         r#""processingTime":33,"schedulingDelay":2,"totalDelay":35,"#,
-        r#""health":{"state":"healthy","reasons":[],"recoveries":0,"recoveriesPerHour":0.0}}"#,
+        r#""health":{"state":"healthy","reasons":[],"recoveries":0,"recoveriesPerHour":0.0},"#,
+        r#""estimatedCostPerHour":{"currency":"USD","total":0.000000,"shardHours":0.000000,"#,
+        r#""extendedRetention":0.000000,"onDemandReads":0.000000,"fanOut":0.000000,"putPayloadUnits":0.000000,"#,
+        r#""onDemandWrites":0.000000,"checkpointRequests":0.000000,"cloudWatch":0.000000,"#,
+        r#""pricesAsOf":"","pricesRegion":"","note":""}}"#,
     );
     assert_eq!(progress.to_json(), expected);
 }
