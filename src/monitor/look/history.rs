@@ -1,4 +1,4 @@
-//! The points of the charts: one for each kept batch, and one for every two seconds of the last hour.
+//! The points of the charts: one for each kept batch, and one for every few seconds of the last hour.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -19,11 +19,14 @@ pub(in crate::monitor) const PHASES: [&str; 7] = [
     "other",
 ];
 
-/// The time that a point of the last hour stands for.
+/// The time that a kept point of the last hour stands for.
 const STEP_MILLIS: i64 = 2_000;
 
 /// How many of them are kept.
 const KEPT_POINTS: usize = 1_800;
+
+/// About how many are drawn: a chart has hardly more pixels, and browsers draw it again every two seconds.
+const DRAWN_POINTS: i64 = 300;
 
 /// What one batch did, or some batches in succession.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,11 +76,11 @@ impl Point {
         }
     }
 
-    /// Adds a later batch.
+    /// Adds later batches.
     fn include(&mut self, later: &Self) {
-        let weight = f64::from(self.batches);
+        let (weight, more) = (f64::from(self.batches), f64::from(later.batches));
         self.input_rate = match (self.input_rate, later.input_rate) {
-            (Some(one), Some(other)) => Some((one * weight + other) / (weight + 1.0)),
+            (Some(one), Some(other)) => Some((one * weight + other * more) / (weight + more)),
             (one, other) => other.or(one),
         };
         self.last = later.last;
@@ -143,10 +146,42 @@ impl Histories {
         }
     }
 
-    /// The points of a run, oldest first.
-    pub(super) fn of(&self, run_id: &str) -> Vec<Point> {
+    /// The last hour of a run.
+    pub(super) fn of(&self, run_id: &str) -> Hour {
         let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.get(run_id).into_iter().flatten().cloned().collect()
+        runs.get(run_id).map(Hour::of).unwrap_or_default()
+    }
+}
+
+/// The last hour of a run as it is drawn.
+#[derive(Debug, Default)]
+pub(in crate::monitor) struct Hour {
+    /// Oldest first; none for times without a batch.
+    pub(in crate::monitor) points: Vec<Point>,
+    /// The time that each stands for.
+    pub(in crate::monitor) step: Duration,
+}
+
+impl Hour {
+    /// Steps are as long as the time that is covered requires. They do not move while time goes on.
+    fn of(kept: &VecDeque<Point>) -> Self {
+        let times = kept.front().zip(kept.back());
+        let covered = times.map_or(0, |(first, last)| last.time.0 - first.time.0);
+        // The clock of the machine may have gone back.
+        let steps = covered.max(0) / (STEP_MILLIS * DRAWN_POINTS) + 1;
+        let millis = STEP_MILLIS * steps;
+        let step = |point: &Point| point.time.0.div_euclid(millis);
+        let mut points: Vec<Point> = Vec::new();
+        for point in kept {
+            match points.last_mut() {
+                Some(last) if step(last) == step(point) => last.include(point),
+                _ => points.push(point.clone()),
+            }
+        }
+        Self {
+            points,
+            step: Duration::from_millis(millis.unsigned_abs()),
+        }
     }
 }
 
@@ -200,6 +235,42 @@ mod tests {
         assert_eq!(merged.phase(0), Duration::from_millis(10));
         assert_eq!(merged.lag, Some(Duration::from_millis(3)));
         assert_eq!(merged.state_rows, Some(3));
+    }
+
+    #[test]
+    fn the_longer_the_time_the_more_of_it_is_in_a_point() {
+        let hour = |batches: u64| {
+            let mut points = VecDeque::new();
+            for batch in 0..batches {
+                add(&mut points, point(batch, batch as i64 * STEP_MILLIS));
+            }
+            Hour::of(&points)
+        };
+        for (batches, seconds, drawn) in [
+            (0, 2, 0),
+            (1, 2, 1),
+            (300, 2, 300),
+            (301, 4, 151),
+            (1_800, 12, 300),
+        ] {
+            let hour = hour(batches);
+            assert_eq!(hour.step, Duration::from_secs(seconds), "{batches}");
+            assert_eq!(hour.points.len(), drawn, "{batches}");
+            let rows: u64 = hour.points.iter().map(|point| point.rows).sum();
+            assert_eq!(rows, batches * 10, "{batches}");
+        }
+        let last = hour(1_800).points.pop().unwrap();
+        assert_eq!((last.first, last.last), (BatchId(1_794), BatchId(1_799)));
+        assert_eq!(last.input_rate(), Some(1_796.5));
+    }
+
+    #[test]
+    fn points_of_several_batches_count_as_many_times() {
+        let mut one = point(1, 2_000);
+        let mut both = point(4, 4_000);
+        both.include(&point(7, 4_500));
+        one.include(&both);
+        assert_eq!(one.input_rate(), Some(4.0));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use chrono::{DateTime, SecondsFormat};
 use datafusion::prelude::SessionContext;
 
 pub(super) use self::health::HealthView;
-pub(super) use self::history::{Histories, PHASES, Point};
+pub(super) use self::history::{Histories, Hour, PHASES, Point};
 pub(super) use self::mask::Mask;
 pub(super) use self::plan::PlanView;
 pub(super) use self::quartiles::{Quartiles, Spread};
@@ -77,7 +77,7 @@ impl Look {
     }
 
     /// The points of the charts of the last hour, as far as somebody looked.
-    pub(super) fn hour(&self, run: &ObservedQuery) -> Vec<Point> {
+    pub(super) fn hour(&self, run: &ObservedQuery) -> Hour {
         self.histories.of(run.run_id())
     }
 

@@ -5,7 +5,7 @@ use url::form_urlencoded::parse;
 
 use super::chart::{Axis, Chart, Series, Unit};
 use super::text::time_of_day;
-use crate::monitor::look::{PHASES, Point, timestamp};
+use crate::monitor::look::{Hour, PHASES, Point, timestamp};
 
 /// What the charts show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +38,31 @@ pub(super) fn choice(run_id: &str, open: Range) -> Markup {
     }
 }
 
+/// The charts of batches.
+pub(super) fn of_batches(points: &[Point]) -> Markup {
+    all(points, Range::Batches)
+}
+
+/// The charts of the last hour.
+pub(super) fn of_hour(hour: &Hour) -> Markup {
+    html! {
+        @if !hour.points.is_empty() {
+            p.quiet {
+                "One point for every " (hour.step.as_secs()) " seconds in which batches ran while this page was open somewhere."
+            }
+        }
+        (all(&hour.points, Range::Hour))
+    }
+}
+
 /// All charts, except those without a value.
-pub(super) fn all(points: &[Point], range: Range) -> Markup {
+fn all(points: &[Point], range: Range) -> Markup {
     if points.is_empty() {
         return html! { p { "No batch has been committed yet." } };
     }
     let axis = axis(points, range);
     let charts = charts(points);
     html! {
-        @if range == Range::Hour {
-            p.quiet { "One point for every two seconds in which batches ran while this page was open somewhere." }
-        }
         div.charts {
             @for chart in charts.iter().filter(|chart| chart.has_values()) { (chart.draw(&axis)) }
         }

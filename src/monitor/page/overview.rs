@@ -19,9 +19,9 @@ pub(super) fn page(
     mask: &Mask,
 ) -> Markup {
     let recent = run.recent_progress();
-    let shown = match range {
-        Range::Batches => points(&recent),
-        Range::Hour => look.hour(run),
+    let charts = match range {
+        Range::Batches => charts::of_batches(&points(&recent)),
+        Range::Hour => charts::of_hour(&look.hour(run)),
     };
     html! {
         dl.figures {
@@ -38,7 +38,7 @@ pub(super) fn page(
             h2 { "Charts" }
             (charts::choice(&view.run_id, range))
         }
-        (charts::all(&shown, range))
+        (charts)
         h2 { "Times of the last " (recent.len()) " batches" }
         (times(&recent))
         @if let Some(last) = recent.last() {
