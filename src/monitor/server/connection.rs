@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
@@ -52,20 +52,25 @@ pub(super) async fn accept(
     };
     let mut connections = JoinSet::new();
     let mut open = OpenConnections::default();
+    let answered = Arc::new(Notify::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept(), if open.has_place() => accepted,
             Some(_) = connections.join_next() => continue,
+            () = answered.notified() => continue,
             // No value is ever sent: this is the end of the server.
             _ = stopped.changed() => return,
         };
         match accepted {
             Ok((connection, _)) => {
-                let has_request = Arc::<AtomicBool>::default();
-                let marked = from_fn_with_state(Arc::clone(&has_request), mark);
+                let activity = Activity {
+                    has_request: Arc::default(),
+                    answered: Arc::clone(&answered),
+                };
+                let marked = from_fn_with_state(activity.clone(), mark);
                 let router = router.clone().layer(marked);
                 let task = connections.spawn(serve(connection, router));
-                open.add(task, has_request);
+                open.add(task, activity.has_request);
             }
             // The connection broke before it was accepted, or no file descriptor is free.
             Err(error) => {
@@ -103,15 +108,20 @@ impl OpenConnections {
     }
 }
 
+/// What a connection is doing.
+#[derive(Debug, Clone)]
+struct Activity {
+    has_request: Arc<AtomicBool>,
+    /// A request of any connection was answered.
+    answered: Arc<Notify>,
+}
+
 /// Marks a connection while it has a request.
-async fn mark(
-    State(has_request): State<Arc<AtomicBool>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    has_request.store(true, Ordering::Relaxed);
+async fn mark(State(activity): State<Activity>, request: Request, next: Next) -> Response {
+    activity.has_request.store(true, Ordering::Relaxed);
     let response = next.run(request).await;
-    has_request.store(false, Ordering::Relaxed);
+    activity.has_request.store(false, Ordering::Relaxed);
+    activity.answered.notify_one();
     response
 }
 
@@ -137,5 +147,69 @@ async fn serve(connection: TcpStream, router: Router) {
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "connection of the status page ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Semaphore, mpsc};
+
+    use super::*;
+
+    const BODY: &[u8] = b"done";
+
+    async fn ask(connection: &mut TcpStream) {
+        let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        connection.write_all(request).await.unwrap();
+    }
+
+    /// Reads an answer; the connection stays open.
+    async fn answer(connection: &mut TcpStream) {
+        let mut answer = Vec::new();
+        while !answer.ends_with(BODY) {
+            answer.push(connection.read_u8().await.unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answered_request_makes_room_for_another_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (arrived, mut arrivals) = mpsc::unbounded_channel();
+        let gate = Arc::new(Semaphore::new(0));
+        let held = Arc::clone(&gate);
+        let wait = move || {
+            let (held, arrived) = (Arc::clone(&held), arrived.clone());
+            async move {
+                arrived.send(()).unwrap();
+                held.acquire().await.unwrap().forget();
+                BODY
+            }
+        };
+        let (stop, stopped) = watch::channel(());
+        let router = Router::new().route("/", get(wait));
+        let server = tokio::spawn(accept(listener, router, stopped));
+        let mut open = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            ask(&mut connection).await;
+            arrivals.recv().await.unwrap();
+            open.push(connection);
+        }
+        let mut further = TcpStream::connect(address).await.unwrap();
+        ask(&mut further).await;
+        gate.add_permits(MAX_CONNECTIONS + 2);
+        answer(&mut further).await;
+        // The newest one was not closed for that.
+        let newest = open.last_mut().unwrap();
+        answer(newest).await;
+        ask(newest).await;
+        answer(newest).await;
+        drop(stop);
+        server.await.unwrap();
     }
 }

@@ -28,12 +28,32 @@ async fn large_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn clients_that_say_nothing_keep_nobody_out() {
+    let served = Served::new("").await;
+    let client = served.client;
+    let host = client.0;
+    let mut slow: Vec<_> = (0..64).map(|_| client.connect()).collect();
+    for connection in &mut slow {
+        write!(connection, "GET / HTTP/1.1\r\nHost: {host}\r\n").unwrap();
+    }
+    assert!(client.page("/").contains("Queries"));
+    // The oldest one gave way, and the newest one was not too slow yet.
+    let mut rest = Vec::new();
+    let _ = slow[0].read_to_end(&mut rest);
+    assert_eq!(rest, b"");
+    let mut newest = slow.pop().unwrap();
+    newest.write_all(b"Connection: close\r\n\r\n").unwrap();
+    newest.read_to_end(&mut rest).unwrap();
+    assert!(rest.starts_with(b"HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
 async fn clients_that_say_nothing_are_cut_off() {
     let served = Served::new("").await;
     let client = served.client;
     let mut slow: Vec<_> = (0..70).map(|_| client.connect()).collect();
     slow[0].write_all(b"GET / HTTP/1.1\r\nHost: local").unwrap();
-    // All places are taken: this waits until the slow ones have lost theirs.
+    // All places are taken, and the oldest one gives way.
     assert!(client.page("/").contains("Queries"));
     let mut rest = Vec::new();
     // Closed, with or without an answer.
