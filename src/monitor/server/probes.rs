@@ -57,10 +57,8 @@ fn with_reasons(probe: Probe, look: &Look) -> Response {
 }
 
 fn answer(report: &ProbeReport, json: String) -> Response {
-    let status = match report.is_ok {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
+    let status = StatusCode::from_u16(report.status_code());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(CONTENT_TYPE, "application/json")], json).into_response()
 }
 
