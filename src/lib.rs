@@ -25,6 +25,8 @@ pub mod checkpoint;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+#[cfg(test)]
+mod documented;
 mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

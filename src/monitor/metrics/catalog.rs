@@ -222,6 +222,7 @@ pub(crate) const DURATION_BOUNDS: [Duration; 14] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented::expect_table;
     use std::collections::BTreeSet;
 
     #[test]
@@ -261,16 +262,7 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_all_metrics() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
-        let page = std::fs::read_to_string(path).unwrap();
-        let begin = page.find("| Metric | Type |").unwrap();
-        let length = page[begin..].find("\n\n").unwrap() + 1;
-        let (documented, expected) = (&page[begin..begin + length], table());
-        if documented != expected && std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, page.replace(documented, &expected)).unwrap();
-            return;
-        }
-        assert_eq!(documented, expected, "update it with UPDATE_DOCS=1");
+        expect_table("monitoring.md", "| Metric | Type |", &table());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::documented::expect_table;
 
 #[test]
 fn the_built_in_prices_are_complete_and_have_units() {
@@ -113,14 +114,5 @@ fn table() -> String {
 
 #[test]
 fn the_documentation_lists_all_prices() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let begin = page.find("| Price | Built-in |").unwrap();
-    let length = page[begin..].find("\n\n").unwrap() + 1;
-    let (documented, expected) = (&page[begin..begin + length], table());
-    if documented != expected && std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, page.replace(documented, &expected)).unwrap();
-        return;
-    }
-    assert_eq!(documented, expected, "update it with UPDATE_DOCS=1");
+    expect_table("monitoring.md", "| Price | Built-in |", &table());
 }
