@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# An image with the command `kinesis-sql`, the certificates of public authorities, and no shell.
+# An image with the command `kinesis-sql` and the certificates of public authorities.
 #
 #   docker build --tag kinesis-sql .
 #   docker run --rm kinesis-sql --embedded -c "SELECT 1"
@@ -18,7 +18,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp target/release/kinesis-sql /usr/local/bin/kinesis-sql \
     && mkdir --parents /var/lib/kinesis-sql
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/kinesis-sql /usr/local/bin/kinesis-sql
 # A folder for checkpoints. A volume that is mounted here for the first time takes over its owner.
 COPY --from=build --chown=65532:65532 /var/lib/kinesis-sql /var/lib/kinesis-sql
