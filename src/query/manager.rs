@@ -137,8 +137,9 @@ impl StreamingQueries {
     }
 
     /// Whether all queries do their work: each is healthy, and has committed a batch or read everything that was
-    /// there since its start. A query that has failed counts until it is started again; one that was stopped or has
-    /// finished does not. Without a query, it is ready, unless [`hold_readiness`](Self::hold_readiness) says otherwise.
+    /// there since its start. A query that has failed counts until a later run of it has done so; one that was
+    /// stopped or has finished does not. Without a query, it is ready, unless
+    /// [`hold_readiness`](Self::hold_readiness) says otherwise.
     pub fn readiness(&self) -> ProbeReport {
         let queries = self.probed().into_iter();
         let queries = queries.map(|run| run.probe().of_readiness(run.is_settled()));
