@@ -54,6 +54,38 @@ fn url(run: &Running) -> String {
     line.rsplit(' ').next().unwrap().to_owned()
 }
 
+#[test]
+fn the_command_is_not_ready_while_it_waits_to_start_a_statement_again() {
+    // Nothing listens there any more.
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url_of_kinesis = format!("http://{}", away.local_addr().unwrap());
+    drop(away);
+    let mut with_page = command();
+    with_page.args(["--endpoint-url", &url_of_kinesis, "--ui", "0"]);
+    with_page.args(["--restart", "on-failure", "-c", ENDLESS]);
+    with_page.env("AWS_REGION", "us-east-1");
+    with_page
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b");
+    let run = Running::spawn(&mut with_page);
+    let client = Client::at(&url(&run));
+    run.until_stderr_contains("restart 1 in ");
+    loop {
+        let ready = client.get("/health/ready");
+        assert_eq!(ready.status, 503, "{}", ready.body);
+        if ready
+            .body
+            .contains("is about to be started again (restart ")
+        {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    assert!(client.page("/").contains("is about to be started again"));
+    run.signal("-TERM");
+    assert_eq!(run.wait().status.code(), Some(143));
+}
+
 const ENDLESS: &str = "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' \
                        OPTIONS ('kinesis.createStream' 'true'); \
                        SET streaming.query_name = 'endless'; SELECT data FROM words";

@@ -128,7 +128,7 @@ fn a_denied_query_is_not_restarted() {
 fn webhook(statuses: &'static [u16]) -> (String, JoinHandle<Vec<String>>) {
     let listener = Listener::bind("127.0.0.1:0").unwrap();
     let url = format!(
-        "http://{}/canary?key=canary",
+        "http://{}/canary path?key=canary",
         listener.local_addr().unwrap()
     );
     let served = thread::spawn(move || {
@@ -141,7 +141,10 @@ fn webhook(statuses: &'static [u16]) -> (String, JoinHandle<Vec<String>>) {
                 request.read_line(&mut line).unwrap();
                 head.push_str(&line.to_lowercase());
             }
-            assert!(head.starts_with("post /canary?key=canary "), "{head}");
+            assert!(
+                head.starts_with("post /canary%20path?key=canary "),
+                "{head}"
+            );
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
@@ -197,11 +200,21 @@ fn a_webhook_is_told_before_the_command_ends() {
 #[test]
 fn a_webhook_that_refuses_is_logged_without_its_path() {
     let (_, said) = deny_and_tell("on-failure-refused-webhook", &[404]);
-    let warning = said
-        .lines()
-        .find(|line| line.contains("cannot post a change of health"));
+    assert_gave_up(&said, &["it answers with status 404", "tries=1"]);
+}
+
+#[test]
+fn the_end_of_a_query_waits_for_all_tries_of_its_webhook() {
+    let (bodies, said) = deny_and_tell("on-failure-failing-webhook", &[503, 503, 503]);
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+    assert_gave_up(&said, &["it answers with status 503", "tries=3"]);
+}
+
+fn assert_gave_up(said: &str, parts: &[&str]) {
+    let mut lines = said.lines();
+    let warning = lines.find(|line| line.contains("cannot post a change of health"));
     let warning = warning.unwrap_or_else(|| panic!("{said}"));
-    for part in ["127.0.0.1", "it answers with status 404", "tries=1"] {
+    for part in parts.iter().chain(&["127.0.0.1"]) {
         assert!(warning.contains(part), "{warning}");
     }
 }
