@@ -348,6 +348,8 @@ impl Client {
     async fn get(&mut self, path: &str) -> usize {
         let request = Request::get(path).header("host", &self.host);
         let request = request.body(Empty::new()).expect("a valid request");
+        // The connection may still be busy with the end of the last answer.
+        self.sender.ready().await.expect("a kept connection");
         let answer = self.sender.send_request(request).await.expect("an answer");
         assert!(answer.status().is_success(), "{path}: {answer:?}");
         let body = answer.into_body().collect().await.expect("a body");
