@@ -113,7 +113,7 @@ pub(crate) fn mask_word(text: &str, word: &str) -> String {
     if word.is_empty() {
         return text.to_owned();
     }
-    let mut masked = String::with_capacity(text.len());
+    let mut masked = String::new();
     let mut end = 0;
     for (start, _) in text.match_indices(word) {
         let after = start + word.len();

@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use url::form_urlencoded::parse;
 
 use crate::model::BatchId;
 use crate::monitor::look::{Look, Mask, Quartiles, QueryView, SourceView, StateView};
@@ -92,7 +93,7 @@ async fn query(State(look): State<Look>, Path(id): Path<String>) -> Response {
         StatusCode::OK,
         &Query {
             query: QueryView::of(&run, &mask),
-            last_progress: last.and_then(|last| raw(&last.to_json(), &mask)),
+            last_progress: last.and_then(|last| raw(last.to_json(), &mask)),
             quartiles: Quartiles::of(&recent),
             sink_status: run.sink().map(|sink| Sink {
                 calls_in_flight: sink.requests_in_flight,
@@ -105,15 +106,22 @@ async fn query(State(look): State<Look>, Path(id): Path<String>) -> Response {
     )
 }
 
-async fn progress(State(look): State<Look>, Path(id): Path<String>) -> Response {
+async fn progress(State(look): State<Look>, Path(id): Path<String>, uri: Uri) -> Response {
     let Some(run) = look.find(&id) else {
         return no_query(&id);
     };
+    let query = uri.query().unwrap_or_default();
+    let wanted = parse(query.as_bytes()).find(|(name, _)| name == "last");
+    let wanted = wanted.map_or(Ok(usize::MAX), |(_, count)| count.parse());
+    let Ok(wanted) = wanted else {
+        let error = "last is not a number of batches: expected a query such as ?last=10";
+        return failed(StatusCode::BAD_REQUEST, error);
+    };
     let mask = look.mask();
     let recent = run.recent_progress();
-    let progress = recent
+    let progress = recent[recent.len().saturating_sub(wanted)..]
         .iter()
-        .filter_map(|batch| raw(&batch.to_json(), &mask));
+        .filter_map(|batch| raw(batch.to_json(), &mask));
     let progress = progress.collect();
     json(StatusCode::OK, &Progress { progress })
 }
@@ -213,7 +221,7 @@ pub(super) fn as_json(response: Response) -> Response {
 }
 
 /// Progress as it is, without secrets.
-fn raw(json: &str, mask: &Mask) -> Option<Box<RawValue>> {
+fn raw(json: String, mask: &Mask) -> Option<Box<RawValue>> {
     RawValue::from_string(mask.known(json)).ok()
 }
 

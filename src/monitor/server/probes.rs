@@ -53,7 +53,7 @@ pub(super) async fn ready(State(look): State<Look>) -> Response {
 
 fn with_reasons(probe: Probe, look: &Look) -> Response {
     let report = probe.report(look);
-    answer(&report, look.mask().known(&report.to_json()))
+    answer(&report, look.mask().known(report.to_json()))
 }
 
 fn answer(report: &ProbeReport, json: String) -> Response {
@@ -73,6 +73,6 @@ pub(super) async fn metrics(State(look): State<Look>, uri: Uri) -> Response {
             return (StatusCode::BAD_REQUEST, expected).into_response();
         }
     };
-    let text = look.mask().known(&look.metrics().prometheus_text(shards));
+    let text = look.mask().known(look.metrics().prometheus_text(shards));
     ([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response()
 }

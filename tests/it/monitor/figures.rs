@@ -57,6 +57,18 @@ async fn figures_equal_those_of_the_last_progress() {
         .map(|batch| parsed(&batch.to_json()))
         .collect();
     assert_eq!(progress["progress"], Value::Array(expected));
+    for (wanted, found) in [("0", 0), ("1", 1), ("1000", query.recent_progress().len())] {
+        let path = format!("/api/v1/queries/counted/progress?last={wanted}");
+        let progress = client.json(&path);
+        let progress = progress["progress"].as_array().unwrap();
+        assert_eq!(progress.len(), found, "{wanted}");
+        if let Some(newest) = progress.last() {
+            assert_eq!(newest["batchId"], last.batch_id.0);
+        }
+    }
+    let refused = client.get("/api/v1/queries/counted/progress?last=all");
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("?last=10"), "{}", refused.body);
 
     let overview = client.page(&format!("/queries/{}", query.run_id()));
     let figure = |name: &str, value: String| {

@@ -29,14 +29,16 @@ impl Object {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        self.0.push_str(&quoted(name));
+        push_quoted(&mut self.0, name);
         self.0.push(':');
         self.0.push_str(json);
         self
     }
 
-    fn text(self, name: &str, text: &str) -> Self {
-        self.raw(name, &quoted(text))
+    fn text(mut self, name: &str, text: &str) -> Self {
+        self = self.raw(name, "");
+        push_quoted(&mut self.0, text);
+        self
     }
 
     fn number(self, name: &str, number: impl Into<u128>) -> Self {
@@ -80,7 +82,21 @@ impl Object {
 }
 
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    let mut json = String::with_capacity(text.len() + 2);
+    push_quoted(&mut json, text);
+    json
+}
+
+/// Adds text as JSON. That of positions, of which a query over many shards has thousands, needs no escapes.
+fn push_quoted(json: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        json.push_str(&Value::from(text).to_string());
+    }
 }
 
 pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
