@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AGGREGATION, InitialPositions, StreamIdentity, StreamName, UnixMillis};
+use crate::model::{InitialPositions, StreamIdentity, StreamName, UnixMillis};
 
 /// The entry `metadata`: the facts fixed when the query was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub(crate) struct QueryMetadata {
 }
 
 impl QueryMetadata {
-    /// The query's aggregation, if it has one.
-    pub(crate) fn aggregation(&self) -> Option<&AggregationMetadata> {
+    /// The aggregation with this id, if the query has it.
+    pub(crate) fn aggregation(&self, id: &str) -> Option<&AggregationMetadata> {
         let mut operators = self.operators.iter();
-        let found = operators.find(|operator| operator.id == AGGREGATION)?;
+        let found = operators.find(|operator| operator.id == id)?;
         let OperatorDescription::Aggregation(aggregation) = &found.description;
         Some(aggregation)
     }

@@ -8,8 +8,9 @@ use datafusion::sql::sqlparser::tokenizer::{
 };
 
 use crate::options::redact;
+use crate::sql::{StatementEnds, TokenOffsets};
 
-/// One statement, without its semicolon and the comments before it.
+/// One statement or statement set, without its semicolon and the comments before it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) text: String,
@@ -83,17 +84,18 @@ impl Incoming {
         }
         let (tokens, _) = tokens(&self.text);
         let mut reader = Reader::new(&self.text, self.position);
+        let mut ends = StatementEnds::default();
         let mut statements = Vec::new();
         let mut open: Option<Start> = None;
         let mut rest = None;
         for token in &tokens {
             match token.token {
-                Token::Whitespace(_) => {}
-                Token::SemiColon => {
-                    let end = reader.advance(token.span.start);
+                _ if ends.ends_at(&token.token) => {
+                    let end = reader.offsets.advance(token.span.start);
                     statements.extend(open.take().map(|start| start.statement(&self.text, end)));
                     rest = Some(reader.start(token.span.end));
                 }
+                Token::Whitespace(_) => {}
                 _ if open.is_none() => open = Some(reader.start(token.span.start)),
                 _ => {}
             }
@@ -119,17 +121,17 @@ impl Incoming {
     }
 }
 
-/// Whether the text is complete: its last token is a semicolon, or it has no tokens.
+/// Whether the text is complete: its last token is a semicolon that ends a statement, or it has no tokens.
 pub(super) fn is_complete(text: &str) -> bool {
     let (tokens, lexed) = tokens(text);
-    let mut code = tokens
-        .iter()
-        .rev()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    lexed.is_ok()
-        && code
-            .next()
-            .is_none_or(|last| last.token == Token::SemiColon)
+    let (mut ends, mut is_complete) = (StatementEnds::default(), true);
+    for TokenWithSpan { token, .. } in &tokens {
+        match token {
+            Token::Whitespace(_) => {}
+            token => is_complete = ends.ends_at(token),
+        }
+    }
+    lexed.is_ok() && is_complete
 }
 
 /// The unterminated construct at the end of an incomplete text.
@@ -191,11 +193,9 @@ impl Start {
     }
 }
 
-/// Converts the tokenizer's positions to byte offsets. Only moves forward, so offsets are ordered.
+/// Finds where statements start and end.
 struct Reader<'a> {
-    rest: std::str::CharIndices<'a>,
-    line: u64,
-    column: u64,
+    offsets: TokenOffsets<'a>,
     /// Position of the start of the text.
     origin: (usize, usize),
 }
@@ -203,33 +203,18 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(text: &'a str, origin: (usize, usize)) -> Self {
         Self {
-            rest: text.char_indices(),
-            line: 1,
-            column: 1,
+            offsets: TokenOffsets::new(text),
             origin,
         }
     }
 
     fn start(&mut self, location: Location) -> Start {
-        let offset = self.advance(location);
-        let number = |n: u64| usize::try_from(n).unwrap_or(1);
-        let (line, column) = (number(self.line), number(self.column));
-        let position = match line {
-            1 => (self.origin.0, self.origin.1 + column - 1),
-            _ => (self.origin.0 + line - 1, column),
+        let offset = self.offsets.advance(location);
+        let position = match self.offsets.position() {
+            (1, column) => (self.origin.0, self.origin.1 + column - 1),
+            (line, column) => (self.origin.0 + line - 1, column),
         };
         Start { offset, position }
-    }
-
-    fn advance(&mut self, to: Location) -> usize {
-        while (self.line, self.column) < (to.line, to.column) {
-            match self.rest.next() {
-                Some((_, '\n')) => (self.line, self.column) = (self.line + 1, 1),
-                Some(_) => self.column += 1,
-                None => break,
-            }
-        }
-        self.rest.offset()
     }
 }
 

@@ -43,6 +43,7 @@ page!(migrating_from_spark, "migrating-from-spark.md");
 metrics_page!(monitoring, "monitoring.md");
 page!(options, "options.md");
 page!(performance, "performance.md");
+page!(pipelines, "pipelines.md");
 simulator_page!(simulator, "simulator.md");
 page!(sql, "sql.md");
 page!(starting_positions, "starting-positions.md");

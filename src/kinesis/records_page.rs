@@ -42,6 +42,15 @@ impl RecordColumns {
         sequence_number: false,
         arrival: false,
     };
+
+    /// The columns of both.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self {
+            partition_key: self.partition_key || other.partition_key,
+            sequence_number: self.sequence_number || other.sequence_number,
+            arrival: self.arrival || other.arrival,
+        }
+    }
 }
 
 /// The result of one GetRecords: Kinesis records that are not yet de-aggregated, and the iterator

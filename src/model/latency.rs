@@ -44,6 +44,18 @@ pub struct LatencyHistogram {
 }
 
 impl LatencyHistogram {
+    /// The calls of both.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, other) in counts.iter_mut().zip(other.counts) {
+            *count += other;
+        }
+        Self {
+            counts,
+            sum: self.sum + other.sum,
+        }
+    }
+
     /// The number of calls.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()

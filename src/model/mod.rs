@@ -32,6 +32,7 @@ pub use offsets::{BatchId, Epoch, Offsets};
 pub use position::{ShardPosition, StartingPosition};
 pub(crate) use progress::{
     AGGREGATION, Committed, InputProgress, OperatorProgress, SnapshotFiles, StateFiles,
+    aggregation_of,
 };
 pub(crate) use schema_id::SchemaId;
 pub use sequence_number::SequenceNumber;

@@ -10,6 +10,11 @@ use super::{BatchId, ShardId, UnixMillis};
 /// kind, any further one after its path in the plan.
 pub(crate) const AGGREGATION: &str = "aggregation";
 
+/// The id of the aggregation of a statement of a statement set.
+pub(crate) fn aggregation_of(output: &str) -> String {
+    format!("{output}/{AGGREGATION}")
+}
+
 /// What a commit records for the next batch, besides the offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Committed {

@@ -27,6 +27,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct StreamingQueryBuilder {
     pub(super) ctx: SessionContext,
     pub(super) definition: QueryDefinition,
+    /// The statements besides the first one.
+    pub(super) outputs: Vec<String>,
     pub(super) name: Option<String>,
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
@@ -46,7 +48,22 @@ pub struct StreamingQueryBuilder {
 }
 
 impl StreamingQuery {
-    /// Defines a query by SQL: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded table.
+    /// Defines a query by SQL: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded table, or a statement set
+    /// of several INSERTs:
+    ///
+    /// ```sql
+    /// EXECUTE STATEMENT SET BEGIN
+    ///   INSERT INTO alarms SELECT data FROM clicks WHERE level = 'error';
+    ///   SET streaming.output_mode = 'update';
+    ///   INSERT INTO counts SELECT level, count(*) FROM clicks GROUP BY level;
+    /// END
+    /// ```
+    ///
+    /// A statement set is one query: it reads each stream once, has one checkpoint, and commits a batch when all its
+    /// statements have written their rows of it. `streaming.output_mode` and the settings of the watermark may be set
+    /// inside of it for the statements that follow. The state of a GROUP BY belongs to the name of its target table, so
+    /// statements may be added and removed later, with
+    /// [`accept_changed_query`](StreamingQueryBuilder::accept_changed_query).
     ///
     /// Every start compares the SQL with that of the checkpoint. Comments, white space and the case of
     /// unquoted words may change.
@@ -83,6 +100,7 @@ impl StreamingQueryBuilder {
         Self {
             ctx: ctx.clone(),
             definition,
+            outputs: Vec::new(),
             name: None,
             trigger: None,
             output_mode: None,
@@ -100,6 +118,14 @@ impl StreamingQueryBuilder {
             alarms: AlarmSettings::default(),
             restarts: 0,
         }
+    }
+
+    /// Adds another output: an INSERT that reads the same streams. The query is then a statement set of its first
+    /// statement and these, as described for [`builder`](StreamingQuery::builder).
+    #[must_use]
+    pub fn output(mut self, sql: impl Into<String>) -> Self {
+        self.outputs.push(sql.into());
+        self
     }
 
     /// Sets the name of the query for messages and events. No two running queries of a session may have the

@@ -49,10 +49,10 @@ mod task;
 pub use builder::StreamingQueryBuilder;
 pub use cost::EstimatedCost;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, RecordAges,
-    SinkProgress, SourceProgress, SourceReaders, SourceShards, StateOperatorProgress,
-    StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
-    StreamingQueryTerminated,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, OutputProgress, PayloadProgress,
+    PlanNode, RecordAges, SinkProgress, SourceProgress, SourceReaders, SourceShards,
+    StateOperatorProgress, StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress,
+    StreamingQueryStarted, StreamingQueryTerminated,
 };
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};

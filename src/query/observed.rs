@@ -61,7 +61,7 @@ pub struct ObservedQuery {
     description: Arc<QueryDescription>,
     clock: Arc<dyn Clock>,
     handle: Weak<Inner>,
-    target: Option<PlanTarget>,
+    targets: Vec<PlanTarget>,
     #[cfg(feature = "ui")]
     secrets: Arc<[String]>,
 }
@@ -70,7 +70,7 @@ impl ObservedQuery {
     pub(super) fn new(
         query: &StreamingQuery,
         description: QueryDescription,
-        target: Option<PlanTarget>,
+        targets: Vec<PlanTarget>,
     ) -> Self {
         let inner = query.inner();
         Self {
@@ -79,7 +79,7 @@ impl ObservedQuery {
             description: Arc::new(description),
             clock: Arc::clone(&inner.clock),
             handle: Arc::downgrade(inner),
-            target,
+            targets,
             #[cfg(feature = "ui")]
             secrets: Arc::default(),
         }
@@ -210,10 +210,11 @@ impl ObservedQuery {
         self.status.shards()
     }
 
-    /// What is being written at present; `None` if the sink is no Kinesis stream.
+    /// What is being written at present, to all streams together; `None` if the sink is no Kinesis stream.
     pub fn sink(&self) -> Option<SinkStatus> {
-        let target = self.target.as_ref();
-        target.map(|target| target.table().sink_status())
+        let targets = self.targets.iter();
+        let statuses = targets.map(|target| target.table().sink_status());
+        statuses.reduce(|one, other| one.plus(&other))
     }
 
     /// The readers of each source at present: how far they are and what they have buffered, also while a batch runs
@@ -224,9 +225,15 @@ impl ObservedQuery {
 
     /// Some groups of the GROUP BY after the newest committed batch, at most 20. While a batch runs, they may be those of
     /// an earlier one. `None` if the statement has no GROUP BY, no batch was committed in this run, or nobody has asked
-    /// since.
-    pub fn state_sample(&self) -> Option<Arc<StateSample>> {
-        self.status.state_sample()
+    /// since. `output` names the statement of a statement set.
+    pub fn state_sample(&self, output: Option<&str>) -> Option<Arc<StateSample>> {
+        self.status.state_sample(output)
+    }
+
+    /// Asks for groups of all statements, which are taken after the next batch.
+    #[cfg(feature = "ui")]
+    pub(crate) fn want_state_samples(&self) {
+        self.status.want_state_samples();
     }
 
     /// From now on keeps the plans of the newest 100 batches.

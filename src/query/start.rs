@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use super::batch::{AggregationState, BatchExecutor, History, QueryCosts};
+use super::batch::{AggregationState, BatchExecutor, History, MemberExecutor, QueryCosts};
 use super::builder::StreamingQueryBuilder;
 use super::cost::CostMeter;
 use super::events::{EventBus, Listeners, QueryRun, RunHealth, RunStatus};
@@ -16,15 +16,15 @@ use super::fail_points::StepHook;
 use super::handle::{Control, Inner, StreamingQuery};
 use super::health::{Limits, Webhook};
 use super::identity::{
-    ChangedQuery, CheckpointStorage, Identity, IdentityCheck, Registration, SessionQueries,
-    StorageSettings, log_options, new_uuid, refuse_stop_lock,
+    ChangedQuery, CheckpointStorage, Identity, IdentityCheck, Registration, RootedQuery,
+    SessionQueries, StartedQuery, StorageSettings, log_options, new_uuid, refuse_stop_lock,
 };
 use super::manager::StreamingQueries;
 use super::observed::{ObservedQuery, QueryDescription, SourceDescription};
 use super::output::Output;
-use super::plan::StreamingPlan;
+use super::plan::{DefinedPlan, Member, QueryPlan};
 #[cfg(feature = "ui")]
-use super::plan::{PlanSource, PlanTarget};
+use super::plan::{PlanTarget, QuerySource};
 use super::schedule::LogCoverage;
 use super::sources::{Sources, describe_streams, refuse_shared_consumers};
 use super::task::{QueryTask, StopLockWatch};
@@ -32,6 +32,7 @@ use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{Clock, OutputMode, RetryPolicy, Secret, Trigger, UnixMillis};
+use crate::options::{CommitterKind, MetadataOptions};
 use crate::sql::StreamingSettings;
 use crate::state::StateDirectory;
 
@@ -53,12 +54,11 @@ impl StreamingQueryBuilder {
     }
 
     async fn check_and_launch(mut self) -> Result<StreamingQuery> {
-        let written = self.definition.plan(&self.ctx).await?;
-        let state = self.ctx.state();
-        let settings = self.settings(&state)?;
-        let plan = StreamingPlan::new(&state, written.clone(), &settings)?;
+        let mut settings = self.settings(&self.ctx.state())?;
+        self.definition.add_statements(&self.outputs)?;
+        let DefinedPlan { plan, written } = self.definition.plan(&self.ctx, &settings).await?;
         plan.expect_files().await?;
-        let output = self.output(&plan)?;
+        let output = self.output_of(&plan)?;
         let mut random = self
             .seed
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
@@ -66,6 +66,23 @@ impl StreamingQueryBuilder {
         let name = settings.query_name.clone();
         describe_span(name.as_deref(), &plan);
         let options = log_options(&plan.sources)?;
+        let started = StartedQuery {
+            name: name.clone().or_else(|| plan.target_name()),
+            text: QueryText {
+                sink: sink(&plan, &output),
+                statement: Some(self.definition.text()),
+            },
+        };
+        let queries = SessionQueries::of(&self.ctx);
+        if let Some(location) = self.root(&settings, &options) {
+            let query = RootedQuery {
+                location,
+                query: &started,
+                session: self.registered.then_some(&*queries),
+            };
+            let own = query.checkpoint_location(options.retry, random.fork());
+            settings.checkpoint_location = Some(own.await?);
+        }
         let storage = StorageSettings {
             committer: self.committer.take(),
             checkpoint_location: settings.checkpoint_location.as_deref(),
@@ -75,8 +92,7 @@ impl StreamingQueryBuilder {
         };
         let storage = CheckpointStorage::open(storage, plan.inserts()).await?;
         let (retry, retained) = (options.retry, options.min_batches_to_retain);
-        let aggregation = aggregation_state(&plan, &storage, retry, &mut random).await?;
-        let queries = SessionQueries::of(&self.ctx);
+        let members = members(&plan, output, &storage, retry, &mut random).await?;
         // A log that does not outlive the query is never used by another one.
         let is_kept = !storage.exclusive.is_empty();
         let is_shared_log = self.registered && is_kept;
@@ -94,27 +110,27 @@ impl StreamingQueryBuilder {
             refuse_shared_consumers(&plan, &streams)?;
         }
         let now = clock.now();
-        let current = QueryText {
-            sink: output.sink(&plan),
-            statement: Some(self.definition.text()),
-        };
         let location = checkpoint.location();
         let check = IdentityCheck {
             ctx: &self.ctx,
             plan: &plan,
-            written: &written,
+            written: written.as_ref(),
             streams: &streams,
-            current: &current,
-            earlier: queries.started_at(&location).filter(|_| is_shared_log),
+            current: &started.text,
+            earlier: queries
+                .started_at(&location)
+                .filter(|_| is_shared_log)
+                .map(|earlier| earlier.text),
             changed: self.changed_query(&settings),
             now,
         };
         let identity = check.run(&mut checkpoint, &mut random).await?;
         if is_shared_log {
-            queries.record_start(location, current);
+            queries.record_start(location, started.clone());
         }
         let published = StreamingQueries::of(&self.ctx).published_metrics();
-        let target = plan.target();
+        let targets = plan.members.iter().map(|member| member.plan.target());
+        let targets = targets.collect();
         let meter = CostMeter::new(settings.prices(), published, Instant::now());
         let trigger = settings.trigger;
         let query = CheckedQuery {
@@ -125,13 +141,13 @@ impl StreamingQueryBuilder {
             },
             identity,
             is_kept,
+            sink: started.text.sink,
             until: trigger.ends_by_itself().then_some(now),
             trigger,
             plan: Arc::new(plan),
-            output,
+            members,
             checkpoint,
-            aggregation,
-            costs: QueryCosts::new(meter, target, storage.stop_lock.clone()),
+            costs: QueryCosts::new(meter, targets, storage.stop_lock.clone()),
             stop_lock: StopLockWatch::new(storage.stop_lock),
             streams,
             clock,
@@ -146,7 +162,7 @@ impl StreamingQueryBuilder {
         };
         let statement = self.definition.text();
         let description = query.description(statement, settings.output_mode);
-        let target = query.plan.target();
+        let targets = query.plan.targets();
         #[cfg(feature = "ui")]
         let secrets = query.secrets();
         let session = self.registered.then(|| StreamingQueries::of(&self.ctx));
@@ -164,12 +180,21 @@ impl StreamingQueryBuilder {
             before.as_ref(),
         );
         if let Some(session) = session {
-            let observed = ObservedQuery::new(&query, description, target);
+            let observed = ObservedQuery::new(&query, description, targets);
             #[cfg(feature = "ui")]
             let observed = observed.with_secrets(secrets);
             session.add(observed);
         }
         Ok(query)
+    }
+
+    /// The location at which several queries may have their checkpoints; `None` if this one is stored elsewhere.
+    fn root<'a>(&self, settings: &'a StreamingSettings, log: &MetadataOptions) -> Option<&'a str> {
+        let is_elsewhere = self.committer.is_some() || log.path.is_some();
+        settings
+            .checkpoint_location
+            .as_deref()
+            .filter(|_| !is_elsewhere && matches!(log.committer, CommitterKind::ObjectStore))
     }
 
     fn changed_query(&self, settings: &StreamingSettings) -> ChangedQuery {
@@ -206,7 +231,7 @@ impl StreamingQueryBuilder {
         Ok(settings)
     }
 
-    fn output(&mut self, plan: &StreamingPlan) -> Result<Output> {
+    fn output_of(&mut self, plan: &QueryPlan) -> Result<Output> {
         match (self.output.take(), plan.inserts()) {
             (None, true) => Ok(Output::Insert),
             (Some(output), false) => Ok(output),
@@ -221,13 +246,41 @@ impl StreamingQueryBuilder {
     }
 }
 
-/// The state of the aggregation of `plan`, if it has one.
+/// A description of what a query writes to.
+fn sink(plan: &QueryPlan, output: &Output) -> String {
+    match plan.inserts() {
+        true => plan.sink(),
+        false => output.sink(&plan.members[0].plan),
+    }
+}
+
+/// What runs the statements of a query. `output` is that of a query of one statement; those of a set insert.
+async fn members(
+    plan: &QueryPlan,
+    output: Output,
+    storage: &CheckpointStorage,
+    retry: RetryPolicy,
+    random: &mut fastrand::Rng,
+) -> Result<Vec<MemberExecutor>> {
+    let (mut output, mut members) = (Some(output), Vec::with_capacity(plan.members.len()));
+    for member in &plan.members {
+        members.push(MemberExecutor {
+            member: Arc::clone(member),
+            output: output.take().unwrap_or(Output::Insert),
+            state: aggregation_state(member, storage, retry, random).await?,
+        });
+    }
+    Ok(members)
+}
+
+/// The state of the aggregation of `member`, if it has one.
 async fn aggregation_state(
-    plan: &StreamingPlan,
+    member: &Member,
     storage: &CheckpointStorage,
     retry: RetryPolicy,
     random: &mut fastrand::Rng,
 ) -> Result<Option<AggregationState>> {
+    let plan = &member.plan;
     let (Some(aggregation), Some(store)) = (&plan.aggregation, plan.new_state_store().await?)
     else {
         return Ok(None);
@@ -253,16 +306,12 @@ async fn aggregation_state(
             ));
         }
     };
-    Ok(Some(AggregationState::new(
-        store,
-        directory,
-        aggregation.delay,
-        aggregation.idle_timeout,
-    )))
+    let state = AggregationState::new(member, aggregation, store, directory);
+    Ok(Some(state))
 }
 
 /// Names the query in the span: by its name, or else by what it reads, and later by its id.
-fn describe_span(name: Option<&str>, plan: &StreamingPlan) {
+fn describe_span(name: Option<&str>, plan: &QueryPlan) {
     let span = Span::current();
     if let Some(name) = name {
         span.record("name", name);
@@ -281,13 +330,14 @@ struct CheckedQuery {
     identity: Identity,
     /// Whether the next run continues from the checkpoint of this one.
     is_kept: bool,
+    /// A description of what it writes to.
+    sink: String,
     trigger: Trigger,
     /// The frozen tip of a query that ends by itself.
     until: Option<UnixMillis>,
-    plan: Arc<StreamingPlan>,
-    output: Output,
+    plan: Arc<QueryPlan>,
+    members: Vec<MemberExecutor>,
     checkpoint: Checkpoint,
-    aggregation: Option<AggregationState>,
     costs: QueryCosts,
     stop_lock: StopLockWatch,
     streams: Vec<StreamSummary>,
@@ -303,9 +353,9 @@ impl CheckedQuery {
     /// The secrets in the options of its tables and in its settings.
     #[cfg(feature = "ui")]
     fn secrets(&self) -> Vec<String> {
-        let target = self.plan.target();
-        let read = self.plan.sources.iter().map(PlanSource::table);
-        let tables = read.chain(target.as_ref().map(PlanTarget::table));
+        let targets = self.plan.targets();
+        let read = self.plan.sources.iter().map(QuerySource::table);
+        let tables = read.chain(targets.iter().map(PlanTarget::table));
         let of_tables = tables.flat_map(|table| table.given_options().secrets());
         let of_settings = self.webhook.iter().map(|url| url.reveal().to_owned());
         of_tables.chain(of_settings).collect()
@@ -321,7 +371,7 @@ impl CheckedQuery {
             trigger: self.trigger,
             output_mode,
             checkpoint_location: self.checkpoint.location(),
-            sink: self.output.sink(&self.plan),
+            sink: self.sink.clone(),
             sources: sources.collect(),
             started_at: self.clock.now(),
             restarts: self.restarts,
@@ -348,14 +398,13 @@ impl CheckedQuery {
             "streaming query starts"
         );
         let requests = self.checkpoint.request_counts();
-        let target = plan.target().map(|target| target.table().clone());
-        let health = RunHealth::new(self.limits, requests, target, self.restarts);
+        let health = RunHealth::new(self.limits, requests, &plan.targets(), self.restarts);
         let health = match before {
             Some(before) => health.after_failed(before.run_health()),
             None => health,
         };
-        let sampler = self.aggregation.as_ref().map(AggregationState::sampler);
-        let status = Arc::new(RunStatus::new(self.run, health, sampler));
+        let samplers = self.members.iter().filter_map(MemberExecutor::sampler);
+        let status = Arc::new(RunStatus::new(self.run, health, samplers.collect()));
         let table = plan.sources[0].table();
         let connection = &table.options().connection;
         let webhook = self.webhook;
@@ -369,11 +418,9 @@ impl CheckedQuery {
             has_changed,
         } = self.identity;
         let executor = BatchExecutor {
-            plan: Arc::clone(&plan),
-            output: self.output,
+            members: self.members,
             log: LogCoverage::new(&metadata, has_changed),
             checkpoint: self.checkpoint,
-            state: self.aggregation,
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             hook,

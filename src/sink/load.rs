@@ -54,6 +54,21 @@ pub struct SinkStatus {
     pub failed_calls: u64,
 }
 
+impl SinkStatus {
+    /// The writes to both streams.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            requests_in_flight: self.requests_in_flight + other.requests_in_flight,
+            records_in_flight: self.records_in_flight + other.records_in_flight,
+            oldest_in_flight: self.oldest_in_flight.max(other.oldest_in_flight),
+            put_latency: self.put_latency.plus(&other.put_latency),
+            accepted_calls: self.accepted_calls + other.accepted_calls,
+            throttled_calls: self.throttled_calls + other.throttled_calls,
+            failed_calls: self.failed_calls + other.failed_calls,
+        }
+    }
+}
+
 impl SinkLoad {
     fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)

@@ -6,6 +6,7 @@
 //! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).
 //! - [`windows`]: `tumble`, `hop` and `session` in GROUP BY, `window_start` and `window_end`.
 //! - [`derived_tables`]: both of these in `FROM (SELECT …)` of a statement that `SessionContext::sql` plans.
+//! - [`statement_set`]: `EXECUTE STATEMENT SET BEGIN … END`, several INSERTs that run as one query.
 //! - [`json`]: JSON functions and operators, also on binary columns.
 //! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
@@ -36,6 +37,8 @@ mod row_errors;
 mod settings;
 mod show_create;
 mod statement;
+mod statement_set;
+mod token_offsets;
 pub(crate) mod windows;
 
 pub(crate) use engine_rules::expect_rules;
@@ -45,3 +48,8 @@ pub use overflow::fail_on_overflow;
 pub(crate) use row_errors::with_record;
 pub use settings::StreamingSettings;
 pub(crate) use statement::{READ_STATE, logical_plan, plan_to_run};
+#[cfg(feature = "cli")]
+pub(crate) use statement_set::StatementEnds;
+pub(crate) use statement_set::{is_statement_set, statement_set_of, statements_of_set};
+#[cfg(feature = "cli")]
+pub(crate) use token_offsets::TokenOffsets;

@@ -24,6 +24,7 @@ use super::insert_checks::{UnnamedInsert, refuse_absent_columns, refuse_numbers}
 use super::json;
 use super::settings;
 use super::show_create;
+use super::statement_set::is_statement_set;
 use super::windows;
 use crate::error::Error;
 use crate::table::relist_files;
@@ -75,6 +76,12 @@ fn is_show_tables(statement: &Statement) -> bool {
 
 /// Parses and rewrites a statement.
 async fn parse(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionError> {
+    if is_statement_set(sql) {
+        return Err(Error::unsupported(
+            "a statement set is a streaming query: run it with StreamingQuery::builder, or with the command",
+        )
+        .into());
+    }
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
     let mut statement = match state.sql_to_statement(sql, &dialect) {

@@ -24,7 +24,7 @@ mod sampler;
 pub(crate) use batch::StateBatch;
 pub(crate) use files::AGGREGATION_SCHEMA_VERSION;
 pub use files::StateFilesProgress;
-pub(crate) use files::{StateDirectory, StatePurger};
+pub(crate) use files::{FirstNeeded, StateDirectory, StatePurger};
 pub(crate) use logical::{
     Attached, ExpiryColumn, NamePatterns, Streams, attach, expect_same_aggregation,
 };

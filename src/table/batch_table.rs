@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::columns::TableColumns;
+use super::decode_exec::KinesisDecodeExec;
 use super::descriptor::{descriptor_schema, encode_all};
 use super::kinesis_table::KinesisTable;
 use super::read_exec::KinesisReadExec;
@@ -37,6 +38,7 @@ pub(crate) struct BatchTable {
     seed: u64,
     /// Whether a batch without ranges still gets a read node instead of an `EmptyExec`.
     never_empty: bool,
+    writes_dead_letters: bool,
 }
 
 impl BatchTable {
@@ -52,6 +54,7 @@ impl BatchTable {
             columns: table.config.columns.clone(),
             seed: table.random().u64(..),
             never_empty: false,
+            writes_dead_letters: true,
         }
     }
 
@@ -64,6 +67,12 @@ impl BatchTable {
     /// Plans a read node even if the batch has no ranges.
     pub(crate) fn never_empty(mut self) -> Self {
         self.never_empty = true;
+        self
+    }
+
+    /// Writes no dead letters: another scan of the batch does.
+    pub(crate) fn without_dead_letters(mut self) -> Self {
+        self.writes_dead_letters = false;
         self
     }
 
@@ -151,8 +160,14 @@ impl TableProvider for BatchTable {
         let shards = self.reads.reads.len();
         let reads = self.columns.reads(&output.0);
         let read = KinesisReadExec::new(input, context, reads.clone(), None, shards, self.seed);
-        let read = Arc::new(read);
-        Ok(self.table.decoded(read, reads, output, true)?)
+        let read: Arc<dyn ExecutionPlan> = Arc::new(read);
+        let decoded = self.table.decoded(Arc::clone(&read), reads, output, true)?;
+        Ok(match decoded.downcast_ref::<KinesisDecodeExec>() {
+            Some(decode) if !self.writes_dead_letters => {
+                Arc::new(decode.without_dead_letters(read))
+            }
+            _ => decoded,
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod counting;
 mod over_dynamodb;
 pub(crate) mod replay;
 mod resharded;
+mod statement_set;
 mod two_runs;
 
 use std::collections::BTreeMap;

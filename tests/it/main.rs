@@ -56,6 +56,7 @@ mod settings;
 mod shell;
 mod sql_examples;
 mod starts;
+mod statement_set;
 mod streaming;
 mod streaming_command;
 mod subscriptions;

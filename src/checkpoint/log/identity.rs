@@ -27,6 +27,15 @@ impl Checkpoint {
         found.map(|text| self.read_metadata(&text)).transpose()
     }
 
+    /// Whether a query has created it.
+    ///
+    /// # Errors
+    /// The committer fails.
+    pub(crate) async fn exists(&self) -> Result<bool> {
+        let found = self.retrying(|| self.committer.metadata()).await?;
+        Ok(found.is_some())
+    }
+
     /// Creates the metadata. If another run created it first, returns that.
     pub(crate) async fn create_metadata(&self, metadata: &QueryMetadata) -> Result<QueryMetadata> {
         let entry = entry::metadata(metadata)?;

@@ -27,7 +27,7 @@ use super::session::{context, services};
 use super::statements::{Statement, split};
 use crate::error::from_datafusion;
 use crate::options::redact;
-use crate::sql::{StreamingSettings, plan_to_run};
+use crate::sql::{StreamingSettings, is_statement_set, plan_to_run};
 use crate::table::{KinesisTableBuilder, Services, kinesis_table};
 use report::Section;
 use table::Table;
@@ -90,6 +90,8 @@ struct Checker {
 struct Streaming {
     origin: String,
     text: String,
+    /// Its name, or that of its target.
+    name: Option<String>,
     /// Its checkpoint location.
     log: Option<String>,
     ends_by_itself: bool,
@@ -110,6 +112,12 @@ impl Checker {
         if let Err(error) = nesting::check(&statement.text) {
             return self.refused(origin, statement, &error.into());
         }
+        if is_statement_set(&statement.text) {
+            return match statement::check_set(self, origin, statement).await {
+                Ok(detail) => self.would_run(origin, statement, detail),
+                Err(error) => self.refused(origin, statement, &error),
+            };
+        }
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
             Ok(plan) => plan,
             Err(error) => {
@@ -126,11 +134,7 @@ impl Checker {
         let checked = statement::check(self, origin, statement, plan).await;
         match checked {
             Ok(None) => {}
-            Ok(Some(detail)) => {
-                let mut section = section_for(origin, statement);
-                section.passed("statement", detail);
-                self.found.push(Found::Checked(section));
-            }
+            Ok(Some(detail)) => self.would_run(origin, statement, detail),
             Err(error) => self.refused(origin, statement, &error),
         }
         let settings = StreamingSettings::of(self.ctx.state().config_options());
@@ -140,6 +144,12 @@ impl Checker {
             let origin = origin.to_owned();
             self.found.push(Found::Location { origin, location });
         }
+    }
+
+    fn would_run(&mut self, origin: &str, statement: &Statement, detail: &'static str) {
+        let mut section = section_for(origin, statement);
+        section.passed("statement", detail);
+        self.found.push(Found::Checked(section));
     }
 
     fn knows(&self, checkpoint: &str) -> bool {

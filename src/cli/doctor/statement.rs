@@ -12,7 +12,9 @@ use crate::cli::statements::Statement;
 use crate::error::Error;
 use crate::options::CommitterKind;
 use crate::query::{expect_own_checkpoint, is_streaming, same_statement};
-use crate::sql::StreamingSettings;
+use crate::sql::{StreamingSettings, logical_plan, statements_of_set};
+
+const WOULD_START: &str = "would start, and run until it is stopped or its trigger ends it";
 
 /// Checks a statement. Returns what would happen, or `None` for a statement that only prepares
 /// others.
@@ -61,35 +63,66 @@ async fn planned(
         checker.ctx.state().create_physical_plan(plan).await?;
         return Ok("would run");
     }
+    let mut read = Vec::new();
+    scans(plan, &mut read)?;
     if matches!(plan, LogicalPlan::Dml(_)) {
-        check_has_checkpoint(checker, plan)?;
+        check_has_checkpoint(checker, &read)?;
     }
     crate::sql(&checker.ctx, &format!("EXPLAIN {}", statement.text)).await?;
-    check_can_start(checker, origin, statement, plan)?;
-    expect_own_checkpoint(&checker.ctx, &statement.text).await?;
-    Ok("would start, and run until it is stopped or its trigger ends it")
+    let is_second = check_can_start(checker, origin, statement, &read, target(plan))?;
+    expect_own_checkpoint(&checker.ctx, &statement.text, is_second).await?;
+    Ok(WOULD_START)
+}
+
+/// The bare name of the table that a statement writes to.
+fn target(plan: &LogicalPlan) -> Option<String> {
+    match plan {
+        LogicalPlan::Dml(insert) => Some(insert.table_name.table().to_owned()),
+        _ => None,
+    }
+}
+
+/// Plans a statement set as a run would.
+pub(super) async fn check_set(
+    checker: &mut Checker,
+    origin: &str,
+    statement: &Statement,
+) -> DataFusionResult<&'static str> {
+    let (mut read, mut first) = (Vec::new(), None);
+    for member in statements_of_set(&statement.in_place())? {
+        let plan = logical_plan(&checker.ctx, &member).await?;
+        record_uses(checker, &plan)?;
+        scans(&plan, &mut read)?;
+        first = first.or_else(|| target(&plan));
+    }
+    check_has_checkpoint(checker, &read)?;
+    let is_second = check_can_start(checker, origin, statement, &read, first)?;
+    expect_own_checkpoint(&checker.ctx, &statement.text, is_second).await?;
+    Ok(WOULD_START)
 }
 
 /// Refuses a streaming statement that cannot start until an earlier one is stopped, or that shares
-/// its checkpoint with another one.
+/// its checkpoint with another one. `read` are the names of the tables that it reads, and `target` is that of the table
+/// that it writes to. Returns whether a query of another name has its checkpoint at the same location.
 fn check_can_start(
     checker: &mut Checker,
     origin: &str,
     statement: &Statement,
-    plan: &LogicalPlan,
-) -> DataFusionResult<()> {
+    read: &[String],
+    target: Option<String>,
+) -> DataFusionResult<bool> {
     let settings = StreamingSettings::of(checker.ctx.state().config_options());
-    let mut read = Vec::new();
-    scans(plan, &mut read)?;
     let mut tables = checker.tables();
     let path = tables.find_map(|table| {
         let path = table.options.source.metadata.path.clone();
         path.filter(|_| read.iter().any(|name| same(&table.name, name)))
     });
     drop(tables);
+    let has_path = path.is_some();
     let now = Streaming {
         origin: origin.to_owned(),
         text: statement.text.clone(),
+        name: settings.query_name.or(target),
         log: path.or(settings.checkpoint_location),
         ends_by_itself: settings.trigger.ends_by_itself(),
     };
@@ -111,25 +144,27 @@ fn check_can_start(
     let sharing = checker.streaming.iter().find(|before| {
         before.log.is_some() && before.log == now.log && !same_statement(&before.text, &now.text)
     });
-    if let (Some(before), Some(log)) = (sharing, &now.log) {
+    let has_own_name = |before: &&Streaming| {
+        !has_path && before.name.is_some() && now.name.is_some() && before.name != now.name
+    };
+    let is_second = sharing.as_ref().is_some_and(has_own_name);
+    if let (Some(before), Some(log), false) = (sharing, &now.log, is_second) {
         reasons.push(format!(
             "uses the checkpoint of {}, '{log}', and would be refused: SET streaming.checkpoint_location to a \
-             separate location before it",
+             separate location before it, or SET streaming.query_name to another name",
             before.origin
         ));
     }
     checker.streaming.push(now);
     match reasons.as_slice() {
-        [] => Ok(()),
+        [] => Ok(is_second),
         reasons => Err(Error::invalid_option(reasons.join("\n")).into()),
     }
 }
 
-/// Refuses a streaming INSERT without a checkpoint.
-fn check_has_checkpoint(checker: &mut Checker, plan: &LogicalPlan) -> DataFusionResult<()> {
+/// Refuses a streaming INSERT without a checkpoint. `read` are the names of the tables that it reads.
+fn check_has_checkpoint(checker: &mut Checker, read: &[String]) -> DataFusionResult<()> {
     let settings = StreamingSettings::of(checker.ctx.state().config_options());
-    let mut read = Vec::new();
-    scans(plan, &mut read)?;
     let stores_offsets = checker.tables().any(|table| {
         let metadata = &table.options.source.metadata;
         let stores_offsets =

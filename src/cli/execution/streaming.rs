@@ -26,6 +26,7 @@ use crate::cli::session::Session;
 use crate::cli::signals::{Signals, Stop};
 use crate::cli::statements::Statement;
 use crate::query::{QueryEnd, ReadinessHold, StreamingQueries, StreamingQuery};
+use crate::sql::is_statement_set;
 
 const STOPPING: &str = "stopping after the batch in flight; interrupt again to stop at once";
 const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
@@ -211,8 +212,11 @@ async fn start(
     Ok(builder.start().await?)
 }
 
-/// Whether a streaming statement returns rows, and so is not an `INSERT`.
+/// Whether a streaming statement returns rows, and so is no `INSERT` or statement set.
 fn returns_rows(text: &str) -> bool {
+    if is_statement_set(text) {
+        return false;
+    }
     let statement = DFParser::parse_sql(text)
         .ok()
         .and_then(|mut s| s.pop_front());

@@ -5,7 +5,7 @@ use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::query::is_streaming;
-use crate::sql::StreamingSettings;
+use crate::sql::{StreamingSettings, is_statement_set};
 
 /// A statement that has not run yet.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
 /// Whether a statement is streaming, to the extent that this is known before the statements in
 /// between run.
 async fn streams(ctx: &SessionContext, text: &str) -> bool {
+    if is_statement_set(text) {
+        return true;
+    }
     let parsed = DFParser::parse_sql(text);
     let Some(ParsedStatement::Statement(statement)) =
         parsed.ok().and_then(|mut parsed| parsed.pop_front())

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::mask::Mask;
 use super::millis;
-use crate::query::{ObservedQuery, StateFilesProgress, StateOperatorProgress, StateSample};
+use crate::query::{
+    ObservedQuery, StateFilesProgress, StateOperatorProgress, StateSample, StreamingQueryProgress,
+};
 
 /// Locations of logs that `read_state` cannot read in another process.
 const ELSEWHERE: [&str; 2] = ["memory:", "dynamodb:"];
@@ -26,6 +28,9 @@ pub(in crate::monitor) struct StateView {
 #[serde(rename_all = "camelCase")]
 pub(in crate::monitor) struct OperatorView {
     pub(in crate::monitor) name: &'static str,
+    /// The statement of a statement set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::monitor) output: Option<String>,
     pub(in crate::monitor) num_rows_total: u64,
     pub(in crate::monitor) num_rows_updated: u64,
     pub(in crate::monitor) num_rows_removed: u64,
@@ -72,37 +77,66 @@ pub(in crate::monitor) struct ColumnView {
 impl StateView {
     pub(in crate::monitor) fn of(run: &ObservedQuery, mask: &Mask) -> Self {
         let last = run.last_progress();
-        let operator = last.as_ref().and_then(|last| last.state_operator.as_ref());
-        // Also before the first commit, so that groups are shown right after it.
-        let sample = run.state_sample();
-        let sample = sample.map(|sample| SampleView::of(&sample, mask));
+        let operators = last
+            .as_ref()
+            .map(|last| operators(last))
+            .unwrap_or_default();
+        if operators.is_empty() {
+            // Also before the first commit, so that groups are shown right after it.
+            run.want_state_samples();
+        }
         let checkpoint = mask.text(&run.description().checkpoint_location);
-        let has_files = operator.is_some_and(|operator| operator.files.is_some());
+        let mut stored = operators.iter();
+        let has_files = stored.any(|(_, operator)| operator.files.is_some());
         let mut elsewhere = ELSEWHERE.iter();
         let is_readable = has_files && !elsewhere.any(|scheme| checkpoint.starts_with(scheme));
         Self {
             batch_id: last.as_ref().map(|last| last.batch_id.0),
-            read_state: is_readable.then(|| read_state(&checkpoint)),
-            operators: operator
-                .map(|operator| OperatorView::of(operator, sample))
+            read_state: is_readable.then(|| {
+                let first = operators.first().and_then(|(output, _)| *output);
+                read_state(&checkpoint, first)
+            }),
+            operators: operators
                 .into_iter()
+                .map(|(output, operator)| {
+                    let sample = run.state_sample(output);
+                    let sample = sample.map(|sample| SampleView::of(&sample, mask));
+                    OperatorView::of(output, operator, sample)
+                })
                 .collect(),
         }
     }
 }
 
+/// The stateful operators of a batch, each with its statement in a statement set.
+fn operators(batch: &StreamingQueryProgress) -> Vec<(Option<&str>, &StateOperatorProgress)> {
+    let of_set = batch.outputs.iter().filter_map(|output| {
+        let state = output.state_operator.as_ref()?;
+        Some((Some(output.name.as_str()), state))
+    });
+    match batch.outputs.is_empty() {
+        true => batch
+            .state_operator
+            .iter()
+            .map(|state| (None, state))
+            .collect(),
+        false => of_set.collect(),
+    }
+}
+
 /// The statement that reads the state at a checkpoint.
-fn read_state(checkpoint: &str) -> String {
-    format!(
-        "SELECT * FROM read_state('{}') LIMIT 100;",
-        checkpoint.replace('\'', "''")
-    )
+fn read_state(checkpoint: &str, output: Option<&str>) -> String {
+    let arguments = [Some(checkpoint), output].into_iter().flatten();
+    let arguments = arguments.map(|argument| format!("'{}'", argument.replace('\'', "''")));
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    format!("SELECT * FROM read_state({arguments}) LIMIT 100;")
 }
 
 impl OperatorView {
-    fn of(state: &StateOperatorProgress, sample: Option<SampleView>) -> Self {
+    fn of(output: Option<&str>, state: &StateOperatorProgress, sample: Option<SampleView>) -> Self {
         Self {
             name: "aggregation",
+            output: output.map(str::to_owned),
             num_rows_total: state.rows_total,
             num_rows_updated: state.rows_updated,
             num_rows_removed: state.rows_removed,
@@ -154,8 +188,12 @@ mod tests {
     #[test]
     fn a_quote_in_a_location_does_not_end_the_text() {
         assert_eq!(
-            read_state("file:///it's"),
+            read_state("file:///it's", None),
             "SELECT * FROM read_state('file:///it''s') LIMIT 100;"
+        );
+        assert_eq!(
+            read_state("/a", Some("counts")),
+            "SELECT * FROM read_state('/a', 'counts') LIMIT 100;"
         );
     }
 }

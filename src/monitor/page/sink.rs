@@ -25,8 +25,36 @@ pub(super) fn page(run: &ObservedQuery, view: &QueryView, mask: &Mask) -> Markup
             (figure(&format!("Rows of the last {} batches", recent.len()), &known(all.filter(|_| last.is_some()), count)))
         }
         @if last.is_none() { p { "No batch has been committed yet." } }
+        @if let Some(last) = last { (outputs(last, mask)) }
         (at_present(run))
         (writes(&recent))
+    }
+}
+
+/// What each statement of a statement set has written in a batch.
+fn outputs(batch: &StreamingQueryProgress, mask: &Mask) -> Markup {
+    if batch.outputs.is_empty() {
+        return html! {};
+    }
+    html! {
+        h2 { "Outputs of the last batch" }
+        div.scroll tabindex="0" {
+            table {
+                thead { tr { th { "Output" } th { "Target" } th.num { "Rows" } th.num { "Records" } th.num { "Throttled records" } } }
+                tbody {
+                    @for output in &batch.outputs {
+                        @let metrics = output.sink.metrics.as_ref();
+                        tr {
+                            th scope="row" { (mask.text(&output.name)) }
+                            td { (mask.text(&output.sink.description)) }
+                            td.num { (known(output.sink.num_output_rows, count)) }
+                            td.num { (known(metrics.map(|metrics| metrics.records), count)) }
+                            td.num { (known(metrics.map(|metrics| metrics.throttled_records), count)) }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

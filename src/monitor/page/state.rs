@@ -7,7 +7,7 @@ use crate::monitor::look::{OperatorView, SampleView, StateView, timestamp};
 use crate::query::ObservedQuery;
 
 pub(super) fn page(run: &ObservedQuery, state: &StateView) -> Markup {
-    let Some(operator) = state.operators.first() else {
+    if state.operators.is_empty() {
         return html! {
             h2 { "State" }
             p {
@@ -17,7 +17,7 @@ pub(super) fn page(run: &ObservedQuery, state: &StateView) -> Markup {
                 }
             }
         };
-    };
+    }
     let recent = run.recent_progress();
     let states = recent
         .iter()
@@ -41,19 +41,28 @@ pub(super) fn page(run: &ObservedQuery, state: &StateView) -> Markup {
                 }
             }
         }
-        h2 { "Files and snapshots" }
-        (files(operator))
-        h2 { "Some groups" }
-        (groups(run, operator))
+        @for operator in &state.operators {
+            h2 { "Files and snapshots" (of_output(operator)) }
+            (files(operator))
+            h2 { "Some groups" (of_output(operator)) }
+            (groups(run, operator))
+        }
         h2 { "See all groups" }
         @match &state.read_state {
             None => p { "No other process can read them: " code { "read_state" } " needs the log of the query and the files at one location." },
             Some(statement) => {
                 p { "This statement returns the groups after the newest committed batch, also from another process:" }
                 pre.sql tabindex="0" { (statement) }
+                @if state.operators.len() > 1 { p { "The name of another output returns its groups." } }
             },
         }
     }
+}
+
+/// The statement of a statement set that an operator belongs to.
+fn of_output(operator: &OperatorView) -> String {
+    let output = operator.output.as_ref();
+    output.map_or_else(String::new, |output| format!(" of output {output}"))
 }
 
 fn operators(operators: &[OperatorView]) -> Markup {
@@ -71,7 +80,7 @@ fn operators(operators: &[OperatorView]) -> Markup {
                 tbody {
                     @for operator in operators {
                         tr {
-                            th scope="row" { (operator.name) }
+                            th scope="row" { (operator.name) (of_output(operator)) }
                             td.num { (count(operator.num_rows_total)) }
                             td.num { (count(operator.num_rows_updated)) }
                             td.num { (count(operator.num_rows_removed)) }

@@ -14,7 +14,8 @@ use crate::query::plan::PlanTarget;
 #[derive(Debug)]
 pub(in crate::query) struct QueryCosts {
     meter: CostMeter,
-    target: Option<PlanTarget>,
+    /// The Kinesis table that each member writes to.
+    targets: Vec<Option<PlanTarget>>,
     /// Is looked for at the same location as the checkpoint.
     stop_lock: Option<StopLock>,
 }
@@ -22,25 +23,26 @@ pub(in crate::query) struct QueryCosts {
 impl QueryCosts {
     pub(in crate::query) fn new(
         meter: CostMeter,
-        target: Option<PlanTarget>,
+        targets: Vec<Option<PlanTarget>>,
         stop_lock: Option<StopLock>,
     ) -> Self {
         Self {
             meter,
-            target,
+            targets,
             stop_lock,
         }
     }
 
     /// What AWS bills for requests to the checkpoint since the start.
-    pub(super) fn requests(
+    pub(super) fn requests<'a>(
         &self,
         checkpoint: &Checkpoint,
-        state: Option<&AggregationState>,
+        states: impl Iterator<Item = &'a AggregationState>,
     ) -> BilledRequests {
         let lock = self.stop_lock.as_ref().map(StopLock::billed_requests);
-        let state = state.map(AggregationState::billed_requests);
-        checkpoint.billed_requests() + state.unwrap_or_default() + lock.unwrap_or_default()
+        let requests = checkpoint.billed_requests() + lock.unwrap_or_default();
+        let of_states = states.map(AggregationState::billed_requests);
+        of_states.fold(requests, |all, state| all + state)
     }
 
     /// The cost per hour after a batch with this progress. `streams` are those of its sources.
@@ -52,11 +54,11 @@ impl QueryCosts {
     ) -> EstimatedCost {
         let sources = progress.sources.iter().zip(streams);
         let sources = sources.map(|(source, stream)| metered_source(source, stream));
-        let target = self.target.as_ref();
-        let target = target.map(|target| target.table().stream_summary());
+        let puts = progress.sinks().into_iter().zip(&self.targets);
+        let puts = puts.filter_map(|(sink, target)| metered_puts(sink, target.as_ref()?));
         let batch = MeteredBatch {
             sources: sources.collect(),
-            puts: target.and_then(|stream| metered_puts(&progress.sink, stream)),
+            puts: puts.collect(),
             requests,
         };
         self.meter.committed(&batch, Instant::now())
@@ -74,10 +76,10 @@ fn metered_source<'a>(source: &SourceProgress, stream: &'a StreamSummary) -> Met
     }
 }
 
-fn metered_puts<'a>(sink: &SinkProgress, stream: &'a StreamSummary) -> Option<MeteredPuts<'a>> {
+fn metered_puts<'a>(sink: &SinkProgress, target: &'a PlanTarget) -> Option<MeteredPuts<'a>> {
     let written = sink.metrics.as_ref()?;
     Some(MeteredPuts {
-        stream,
+        stream: target.table().stream_summary(),
         payload_units: written.put_payload_units,
         kilobytes: written.put_kilobytes,
     })

@@ -7,16 +7,17 @@ use std::time::Duration;
 use datafusion::arrow::array::Array;
 use tokio::time::Instant;
 
+use super::member::MemberExecutor;
 use super::planned::PlannedBatch;
 use crate::model::{Offsets, StreamRanges, UnixMillis};
 use crate::query::cost::EstimatedCost;
 use crate::query::events::{
-    AgeCounter, EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, RecordAges,
+    AgeCounter, EventTimeProgress, KinesisMetrics, OutputProgress, QueryRun, RecordAges,
     SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress, rate,
 };
 use crate::query::health::QueryHealth;
 use crate::query::output::{BatchResult, SourceCounts};
-use crate::query::plan::PlanSource;
+use crate::query::plan::QuerySource;
 use crate::query::sources::Sources;
 use crate::source::BatchReads;
 use crate::source::streaming::ReaderStatus;
@@ -27,10 +28,8 @@ pub(super) struct BatchMetrics {
     lap_start: Instant,
     durations: BTreeMap<&'static str, Duration>,
     sources: Vec<SourceCounts>,
-    output_rows: Option<u64>,
-    written: Option<KinesisSinkMetrics>,
-    event_time: Option<EventTimeProgress>,
-    state_operator: Option<StateOperatorProgress>,
+    /// What each statement of the query did.
+    outputs: Vec<OutputProgress>,
 }
 
 /// The time spans that rates are calculated over.
@@ -57,10 +56,7 @@ impl BatchMetrics {
             lap_start: planned.fired_at,
             durations: BTreeMap::new(),
             sources: vec![SourceCounts::default(); planned.reads.len()],
-            output_rows: None,
-            written: None,
-            event_time: None,
-            state_operator: None,
+            outputs: Vec::new(),
         }
     }
 
@@ -72,24 +68,48 @@ impl BatchMetrics {
         self.lap_start = now;
     }
 
-    /// Records the result of the plan.
-    pub(super) fn ran(&mut self, result: BatchResult) {
-        self.durations.insert("queryPlanning", result.planning);
-        self.durations.insert("addBatch", result.running);
-        self.sources = result.sources;
-        self.output_rows = result.output_rows;
-        self.written = result.written;
+    /// Records the results of the plans of all members, which ran at the same time.
+    pub(super) fn ran(&mut self, members: &[MemberExecutor], results: Vec<BatchResult>) {
+        let (mut planning, mut running) = (Duration::ZERO, Duration::ZERO);
+        for (executor, result) in members.iter().zip(results) {
+            planning = planning.max(result.planning);
+            running = running.max(result.running);
+            let member = &executor.member;
+            for (index, counts) in member.source_indices().iter().zip(&result.sources) {
+                self.sources[*index].include(counts);
+            }
+            self.outputs.push(OutputProgress {
+                name: member.name.clone().unwrap_or_default(),
+                sink: SinkProgress {
+                    description: executor.sink(),
+                    num_output_rows: result.output_rows,
+                    metrics: result.written,
+                },
+                event_time: None,
+                state_operator: None,
+            });
+        }
+        self.durations.insert("queryPlanning", planning);
+        self.durations.insert("addBatch", running);
         self.lap_start = Instant::now();
     }
 
-    /// Records the changes of the state and the event times.
+    /// For each source the number of ranges that could no longer be read completely.
+    pub(super) fn lost_ranges(&self) -> impl Iterator<Item = u64> {
+        self.sources.iter().map(|counts| counts.lost_ranges)
+    }
+
+    /// Records the changes of the state of member `index`, and its event times.
     pub(super) fn saved(
         &mut self,
+        index: usize,
         operator: StateOperatorProgress,
         event_time: Option<EventTimeProgress>,
     ) {
-        self.state_operator = Some(operator);
-        self.event_time = event_time;
+        if let Some(output) = self.outputs.get_mut(index) {
+            output.state_operator = Some(operator);
+            output.event_time = event_time;
+        }
     }
 
     /// The progress event of the committed batch.
@@ -98,7 +118,6 @@ impl BatchMetrics {
         planned: &PlannedBatch,
         sources: &Sources,
         run: &QueryRun,
-        sink: String,
         times: ProgressTimes,
     ) -> StreamingQueryProgress {
         let took = planned.fired_at.elapsed();
@@ -119,6 +138,9 @@ impl BatchMetrics {
         });
         let rows = self.sources.iter().map(|counts| counts.rows).sum();
         let delay = planned.fired.since(planned.due);
+        let all = OutputProgress::total(&self.outputs);
+        // A query of one statement is its own total.
+        let is_set = self.outputs.iter().any(|output| !output.name.is_empty());
         StreamingQueryProgress {
             id: run.id.clone(),
             run_id: run.run_id.clone(),
@@ -131,12 +153,12 @@ impl BatchMetrics {
             processed_rows_per_second: rate(rows, spans.processing),
             sources: sources.collect(),
             durations: self.durations,
-            event_time: self.event_time,
-            state_operator: self.state_operator,
-            sink: SinkProgress {
-                description: sink,
-                num_output_rows: self.output_rows,
-                metrics: self.written,
+            event_time: all.event_time,
+            state_operator: all.state_operator,
+            sink: all.sink,
+            outputs: match is_set {
+                true => self.outputs,
+                false => Vec::new(),
             },
             processing_time: took,
             scheduling_delay: delay,
@@ -148,7 +170,7 @@ impl BatchMetrics {
 }
 
 fn source_progress(
-    source: &PlanSource,
+    source: &QuerySource,
     status: ReaderStatus,
     ranges: &StreamRanges,
     counts: &SourceCounts,

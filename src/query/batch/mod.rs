@@ -12,6 +12,7 @@
 //! A start reruns the newest batch that is logged and not committed.
 
 mod costs;
+mod member;
 mod metrics;
 mod planned;
 mod purge;
@@ -20,35 +21,34 @@ mod state;
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use tracing::Instrument;
 
 pub(super) use self::costs::QueryCosts;
+pub(super) use self::member::MemberExecutor;
 use self::metrics::{BatchMetrics, ProgressTimes};
 use self::planned::ranges_text;
 pub(super) use self::planned::{BatchTimes, PlannedBatch};
 use self::purge::Purge;
 pub(super) use self::state::AggregationState;
+use self::state::unknown_operator;
 use super::events::{Activity, EventBus};
 use super::fail_points::{Step, StepHook};
-use super::output::Output;
-use super::plan::{StreamingPlan, state_at};
 use super::schedule::LogCoverage;
 use super::sources::Sources;
 use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Batch, BatchId, Clock, Committed, UnixMillis};
-use crate::state::{StateBatch, in_batch};
+use crate::state::StateBatch;
 
 /// Runs the batches of a query.
 #[derive(Debug)]
 pub(super) struct BatchExecutor {
-    pub(super) plan: Arc<StreamingPlan>,
-    pub(super) output: Output,
+    /// Its statements.
+    pub(super) members: Vec<MemberExecutor>,
     pub(super) checkpoint: Checkpoint,
     /// How far the query has read according to the newest log entry.
     pub(super) log: LogCoverage,
-    /// The state of the query's aggregation, if it has one.
-    pub(super) state: Option<AggregationState>,
     pub(super) events: Arc<EventBus>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hook: StepHook,
@@ -94,13 +94,46 @@ impl BatchExecutor {
         recovered: Option<&Recovered>,
         sources: usize,
     ) -> Result<()> {
-        let Some(state) = &mut self.state else {
-            return Ok(());
-        };
         let before = recovered.map(|recovered| &recovered.before);
         let before = before.cloned().unwrap_or_default();
         let last_arrival = recovered.map(last_arrival);
-        state.restore(&before, sources, last_arrival).await
+        self.expect_known_operators(&before)?;
+        for state in self.states_mut() {
+            state.restore(&before, sources, last_arrival).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses state that would be lost. That of a statement that is no longer in its set is no longer wanted.
+    fn expect_known_operators(&self, before: &Committed) -> Result<()> {
+        let is_set = self
+            .members
+            .iter()
+            .all(|member| member.member.name.is_some());
+        for operator in &before.operators {
+            if self.states().any(|state| state.id() == operator.id) {
+                continue;
+            }
+            if !is_set {
+                return Err(unknown_operator(operator));
+            }
+            tracing::warn!(
+                query = %self.events.run(), operator = operator.id,
+                "the state of a statement that is no longer in the statement set is dropped"
+            );
+        }
+        Ok(())
+    }
+
+    /// The states of its aggregations.
+    pub(super) fn states(&self) -> impl Iterator<Item = &AggregationState> {
+        let members = self.members.iter();
+        members.filter_map(|member| member.state.as_ref())
+    }
+
+    fn states_mut(&mut self) -> impl Iterator<Item = &mut AggregationState> {
+        let members = self.members.iter_mut();
+        members.filter_map(|member| member.state.as_mut())
     }
 
     /// Plans the next batch from the buffered rows.
@@ -110,10 +143,10 @@ impl BatchExecutor {
         id: BatchId,
         times: BatchTimes,
     ) -> PlannedBatch {
-        let state = self.state.as_mut();
         PlannedBatch::cut(sources, id, times, |coverage| {
-            let watermarks = state.map(|state| state.advance_watermark(coverage));
-            watermarks.unwrap_or_default()
+            let states = self.states_mut();
+            let watermarks = states.flat_map(|state| state.advance_watermark(coverage));
+            watermarks.collect()
         })
     }
 
@@ -155,13 +188,8 @@ impl BatchExecutor {
         {
             return Ok(Logged::Taken);
         }
-        let state = self.state.as_ref();
-        let state = state.map(|state| state.begin(batch, &planned.reads));
-        self.run_plan(sources, planned, state.as_ref(), &mut metrics)
-            .await?;
-        let committed = self
-            .save_state(planned, state.as_deref(), &mut metrics)
-            .await?;
+        let changes = self.run_plans(sources, planned, &mut metrics).await?;
+        let committed = self.save_states(planned, changes, &mut metrics).await?;
         if self
             .commit(sources, batch, &committed, &mut metrics)
             .await?
@@ -193,45 +221,50 @@ impl BatchExecutor {
         Ok(logged)
     }
 
-    /// Reads the ranges and writes the output.
-    async fn run_plan(
+    /// Reads the ranges and writes the outputs of all statements. Returns the changes that each made to its state.
+    async fn run_plans(
         &self,
         sources: &mut Sources,
         planned: &PlannedBatch,
-        state: Option<&Arc<StateBatch>>,
         metrics: &mut BatchMetrics,
-    ) -> Result<()> {
+    ) -> Result<Vec<Option<Arc<StateBatch>>>> {
         let id = planned.batch.id;
-        let mut session = state_at(&self.plan.session, planned.batch.time);
-        if let Some(state) = state {
-            session = in_batch(&session, state);
-        }
-        let plan = self.plan.for_batch(&planned.reads)?;
+        let prepared = self.members.iter().map(|member| member.prepare(planned));
+        let batches = prepared.collect::<Result<Vec<_>>>()?;
+        let changes = batches.iter().map(|batch| batch.changes.clone()).collect();
         metrics.lap("getBatch");
         self.reach(Step::PlanMade, id).await;
         self.reach(Step::Running, id).await;
-        let result = self.output.run(&session, plan, id).await?;
+        let running = self.members.iter().zip(batches);
+        let running = running.map(|(member, batch)| member.run(planned, batch));
+        let results = try_join_all(running).await?;
         self.reach(Step::Ran, id).await;
-        sources.add_losses(result.sources.iter().map(|counts| counts.lost_ranges));
-        self.events.ran(id, &*result.plan);
-        metrics.ran(result);
-        Ok(())
+        let plans = self.members.iter().zip(&results);
+        let plans = plans.map(|(member, result)| (member.member.name.as_deref(), &*result.plan));
+        self.events.ran(id, &plans.collect::<Vec<_>>());
+        metrics.ran(&self.members, results);
+        sources.add_losses(metrics.lost_ranges());
+        Ok(changes)
     }
 
     /// Writes the state files. Returns what the commit records for the next batch.
-    async fn save_state(
+    async fn save_states(
         &mut self,
         planned: &PlannedBatch,
-        changes: Option<&StateBatch>,
+        changes: Vec<Option<Arc<StateBatch>>>,
         metrics: &mut BatchMetrics,
     ) -> Result<Committed> {
         let batch = &planned.batch;
         self.reach(Step::StateSaving, batch.id).await;
         let mut committed = Committed::default();
-        if let (Some(changes), Some(state)) = (changes, &mut self.state) {
-            let saved = state.save(batch, &planned.reads, changes).await?;
-            metrics.saved(saved.operator, saved.event_time);
-            committed = saved.committed;
+        for (index, (member, changes)) in self.members.iter_mut().zip(changes).enumerate() {
+            if let (Some(changes), Some(state)) = (changes, &mut member.state) {
+                let saved = state.save(batch, &planned.reads, &changes).await;
+                let saved = saved.map_err(|error| member.in_context(error))?;
+                metrics.saved(index, saved.operator, saved.event_time);
+                committed.last_arrival = committed.last_arrival.max(saved.last_arrival);
+                committed.operators.push(saved.committed);
+            }
         }
         self.reach(Step::StateSaved, batch.id).await;
         Ok(committed)
@@ -265,27 +298,28 @@ impl BatchExecutor {
         metrics: BatchMetrics,
     ) {
         let batch = &planned.batch;
-        if let Some(state) = &mut self.state {
+        for state in self.states_mut() {
             state.committed(batch, &committed);
         }
         sources.committed(batch);
         self.events.committed(batch.id);
         self.reach(Step::BuffersDropped, batch.id).await;
         self.events.data_losses(sources.data_losses());
-        let sink = self.output.sink(&self.plan);
         let times = ProgressTimes {
             previous_trigger: self.history.previous_trigger.replace(planned.fired),
             committed: self.clock.now(),
         };
         let run = self.events.run();
-        let mut progress = metrics.into_progress(planned, sources, run, sink, times);
+        let mut progress = metrics.into_progress(planned, sources, run, times);
         progress.health = self.events.health();
-        let requests = (self.costs).requests(&self.checkpoint, self.state.as_ref());
+        let requests = (self.costs).requests(&self.checkpoint, self.states());
         progress.estimated_cost = (self.costs).committed(&progress, sources.streams(), requests);
         tracing::info!(query = %run, "{progress}");
         self.events.progress(progress);
         self.reach(Step::ProgressPublished, batch.id).await;
-        let (purge, state) = (&mut self.history.purge, self.state.as_ref());
+        // The states share a folder, and each purge spares what any of them needs.
+        let state = self.members.iter().find_map(|member| member.state.as_ref());
+        let purge = &mut self.history.purge;
         purge.start(batch.id, &self.checkpoint, state, &self.hook);
     }
 

@@ -1,5 +1,6 @@
 //! Loads the state of a query's aggregation at a start, and saves it with the watermark after each batch.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,21 +8,25 @@ use super::read_numbers::shards_by_number;
 use crate::checkpoint::BilledRequests;
 use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::model::{
-    AGGREGATION, Batch, BatchId, Committed, InputProgress, OperatorProgress, OperatorWatermarks,
-    UnixMillis,
+    AGGREGATION, Batch, Committed, InputProgress, OperatorProgress, OperatorWatermarks, UnixMillis,
 };
 use crate::query::events::{EventTimeProgress, StateOperatorProgress};
+use crate::query::plan::{AggregationPlan, Member};
 use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
 use crate::state::{
-    AGGREGATION_SCHEMA_VERSION, BatchWatermarks, GroupSampler, StateBatch, StateDirectory,
-    StatePurger, StateStore,
+    AGGREGATION_SCHEMA_VERSION, BatchWatermarks, FirstNeeded, GroupSampler, StateBatch,
+    StateDirectory, StatePurger, StateStore,
 };
 
 /// The groups of an aggregation and its watermark, kept between batches.
 #[derive(Debug)]
 pub(in crate::query) struct AggregationState {
+    /// The name under which commits record it.
+    id: String,
+    /// The sources of the query that it reads, by their index.
+    sources: Vec<usize>,
     store: Arc<StateStore>,
     sampler: Arc<GroupSampler>,
     /// `None` if the query has no checkpoint, so that nothing outlives the run.
@@ -33,33 +38,38 @@ pub(in crate::query) struct AggregationState {
     watermarks: Option<Watermarks>,
     /// The watermark and event times of the newest committed batch.
     before: InputProgress,
-    /// The batch before which all state files are deleted.
-    purged_before: Arc<Mutex<Option<BatchId>>>,
+    /// The file before which all state files are deleted.
+    purged_before: Arc<Mutex<Option<FirstNeeded>>>,
 }
 
 /// The saved state of a batch.
 #[derive(Debug)]
 pub(super) struct SavedState {
     /// What the commit records for the next batch.
-    pub(super) committed: Committed,
+    pub(super) committed: OperatorProgress,
+    /// No record that was read arrived later; `None` if the watermark does not depend on it.
+    pub(super) last_arrival: Option<UnixMillis>,
     pub(super) operator: StateOperatorProgress,
     pub(super) event_time: Option<EventTimeProgress>,
 }
 
 impl AggregationState {
+    /// The state of the aggregation `member`, which has a `store` of its own.
     pub(in crate::query) fn new(
+        member: &Member,
+        aggregation: &AggregationPlan,
         store: StateStore,
         directory: Option<StateDirectory>,
-        delay: Option<Duration>,
-        idle_timeout: Option<Duration>,
     ) -> Self {
         let store = Arc::new(store);
         Self {
+            id: member.operator_id(),
+            sources: member.source_indices().to_vec(),
             sampler: Arc::new(GroupSampler::new(&store)),
             store,
             directory,
-            delay,
-            idle_timeout,
+            delay: aggregation.delay,
+            idle_timeout: aggregation.idle_timeout,
             watermarks: None,
             before: InputProgress::default(),
             purged_before: Arc::default(),
@@ -77,8 +87,8 @@ impl AggregationState {
         directory.map_or_else(BilledRequests::default, StateDirectory::billed_requests)
     }
 
-    /// Restores the state of the newest committed batch, for a query of `sources` sources. All records in the
-    /// log had arrived by `last_arrival`.
+    /// Restores the state of the newest committed batch, for a query of `sources` sources; none for an operator that is
+    /// new. All records in the log had arrived by `last_arrival`.
     ///
     /// # Errors
     /// The state files cannot be read, or belong to another aggregation.
@@ -88,7 +98,10 @@ impl AggregationState {
         sources: usize,
         last_arrival: Option<UnixMillis>,
     ) -> Result<()> {
-        let operator = only_aggregation(before)?;
+        let operator = before.operator(&self.id);
+        if let Some(operator) = operator {
+            expect_aggregation(operator)?;
+        }
         let input = operator.and_then(|operator| operator.inputs.first());
         let before = input.cloned().unwrap_or_default();
         self.sampler.changing();
@@ -100,7 +113,7 @@ impl AggregationState {
             let files = files.unwrap_or_default();
             directory.restore(files, &self.store).await?;
             tracing::info!(
-                groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
+                operator = self.id, groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
                 "restored the state of GROUP BY"
             );
         }
@@ -121,10 +134,25 @@ impl AggregationState {
         &mut self,
         before: &[Coverage],
     ) -> OperatorWatermarks {
+        let before = self.own(before);
         let watermarks = self.watermarks.as_mut();
-        let watermark = watermarks.and_then(|watermarks| watermarks.advance(before));
-        let watermark = watermark.map(|time| (AGGREGATION.to_owned(), vec![Some(time)]));
+        let watermark = watermarks.and_then(|watermarks| watermarks.advance(&before));
+        let watermark = watermark.map(|time| (self.id.clone(), vec![Some(time)]));
         watermark.into_iter().collect()
+    }
+
+    /// The coverage of all sources, in which those that the operator does not read hold nothing back.
+    fn own<'a>(&self, coverage: &'a [Coverage]) -> Cow<'a, [Coverage]> {
+        let is_own = |index: usize| self.sources.contains(&index);
+        if (0..coverage.len()).all(is_own) {
+            return Cow::Borrowed(coverage);
+        }
+        let all = coverage.iter().enumerate();
+        let own = all.map(|(index, coverage)| match is_own(index) {
+            true => coverage.clone(),
+            false => Coverage::not_read(),
+        });
+        own.collect()
     }
 
     /// Whether time alone may close groups, without any record: the watermark follows the clock.
@@ -151,6 +179,7 @@ impl AggregationState {
             return false;
         }
         let coverage = coverage();
+        let coverage = self.own(&coverage);
         if !may_close(watermarks.farthest(read_to(&coverage))) {
             return false;
         }
@@ -161,13 +190,14 @@ impl AggregationState {
 
     /// The state that the plan nodes of `batch` share.
     pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
-        let reads = reads.iter().any(|reads| !reads.reads.is_empty());
+        let mut own = self.sources.iter();
+        let has_rows = own.any(|index| !reads[*index].reads.is_empty());
         self.sampler.changing();
         let store = Arc::clone(&self.store);
         let times = BatchWatermarks {
-            watermark: batch.watermark(AGGREGATION, 0),
+            watermark: batch.watermark(&self.id, 0),
             previous_watermark: self.before.watermark,
-            has_rows: reads,
+            has_rows,
         };
         Arc::new(StateBatch::new(store, times))
     }
@@ -181,7 +211,7 @@ impl AggregationState {
     ) -> Result<SavedState> {
         let began = tokio::time::Instant::now();
         let changes = changes.finish();
-        let watermark = batch.watermark(AGGREGATION, 0);
+        let watermark = batch.watermark(&self.id, 0);
         let (mut event_times, mut last_arrival) = (Vec::new(), None);
         if let Some(watermarks) = &mut self.watermarks {
             let shards = shards_by_number(reads);
@@ -204,23 +234,21 @@ impl AggregationState {
         };
         let latest = changes.event_times.values().max().copied();
         Ok(SavedState {
-            committed: Committed {
-                last_arrival,
-                operators: vec![OperatorProgress {
-                    id: AGGREGATION.to_owned(),
-                    kind: AGGREGATION.to_owned(),
-                    schema_version: AGGREGATION_SCHEMA_VERSION,
-                    inputs: self
-                        .delay
-                        .map(|_| InputProgress {
-                            watermark,
-                            event_times,
-                        })
-                        .into_iter()
-                        .collect(),
-                    files,
-                }],
+            committed: OperatorProgress {
+                id: self.id.clone(),
+                kind: AGGREGATION.to_owned(),
+                schema_version: AGGREGATION_SCHEMA_VERSION,
+                inputs: self
+                    .delay
+                    .map(|_| InputProgress {
+                        watermark,
+                        event_times,
+                    })
+                    .into_iter()
+                    .collect(),
+                files,
             },
+            last_arrival,
             operator: StateOperatorProgress {
                 rows_total: self.store.len() as u64,
                 rows_updated: changes
@@ -245,13 +273,18 @@ impl AggregationState {
 
     /// Updates the state after the commit of `batch`, which recorded `committed`.
     pub(super) fn committed(&mut self, batch: &Batch, committed: &Committed) {
-        let operator = committed.operator(AGGREGATION);
+        let operator = committed.operator(&self.id);
         let input = operator.and_then(|operator| operator.inputs.first());
         self.before = input.cloned().unwrap_or_default();
         if let Some(directory) = &mut self.directory {
             directory.committed(batch.id, &self.store);
         }
         self.sampler.settled(batch.id);
+    }
+
+    /// The name under which commits record it.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// A purge of old state files; `None` if the state is kept in memory only.
@@ -264,56 +297,58 @@ impl AggregationState {
     }
 }
 
-/// The progress of the aggregation, the only stateful operator that this version supports.
+/// Refuses the state of an operator that is no aggregation, or that a newer version has written.
 ///
 /// # Errors
-/// [`ErrorKind::Checkpoint`] if the checkpoint has an operator that the query does not have, or state of a newer
-/// version.
-fn only_aggregation(before: &Committed) -> Result<Option<&OperatorProgress>> {
-    for operator in &before.operators {
-        let (id, kind) = (&operator.id, &operator.kind);
-        if id != AGGREGATION || kind != AGGREGATION || operator.inputs.len() > 1 {
-            return Err(Error::new(
-                ErrorKind::Checkpoint,
-                format!(
-                    "the checkpoint holds the state of operator '{id}' ({kind}, {} inputs), which this \
-                     version of the program does not run; run the query with the version that wrote it",
-                    operator.inputs.len()
-                ),
-            ));
-        }
-        if operator.schema_version > AGGREGATION_SCHEMA_VERSION {
-            return Err(Error::new(
-                ErrorKind::Checkpoint,
-                format!(
-                    "the state of operator '{id}' was written by a newer version of this program (state \
-                     version {}, this one reads up to {AGGREGATION_SCHEMA_VERSION}); run the query with \
-                     that version",
-                    operator.schema_version
-                ),
-            ));
-        }
+/// [`ErrorKind::Checkpoint`].
+fn expect_aggregation(operator: &OperatorProgress) -> Result<()> {
+    let id = &operator.id;
+    if operator.kind != AGGREGATION || operator.inputs.len() > 1 {
+        return Err(unknown_operator(operator));
     }
-    Ok(before.operators.first())
+    if operator.schema_version > AGGREGATION_SCHEMA_VERSION {
+        return Err(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "the state of operator '{id}' was written by a newer version of this program (state version {}, \
+                 this one reads up to {AGGREGATION_SCHEMA_VERSION}); run the query with that version",
+                operator.schema_version
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The error about an operator of the checkpoint that no version of the query that this program runs can have.
+pub(super) fn unknown_operator(operator: &OperatorProgress) -> Error {
+    Error::new(
+        ErrorKind::Checkpoint,
+        format!(
+            "the checkpoint holds the state of operator '{}' ({}, {} inputs), which this version of the program does \
+             not run; run the query with the version that wrote it",
+            operator.id,
+            operator.kind,
+            operator.inputs.len()
+        ),
+    )
 }
 
 /// Deletes old state files while batches run.
 #[derive(Debug)]
 pub(super) struct StatePurge {
     files: StatePurger,
-    purged_before: Arc<Mutex<Option<BatchId>>>,
+    purged_before: Arc<Mutex<Option<FirstNeeded>>>,
 }
 
 impl StatePurge {
-    /// Deletes the files that no log entry needs: those before the snapshots that the oldest remaining
-    /// commit is based on.
+    /// Deletes the files that no log entry needs: those before the files that the oldest remaining commit names.
     pub(super) async fn run(self, oldest: &Committed) {
-        let snapshots = oldest.operators.iter().map(|operator| {
-            let snapshot = operator.files.as_ref()?.snapshot.as_ref()?;
-            Some(snapshot.batch)
-        });
-        // Operators share a folder, so the operator with the oldest snapshot decides.
-        let first = snapshots.min().flatten();
+        let files = oldest
+            .operators
+            .iter()
+            .filter_map(|operator| operator.files.as_ref());
+        // Operators share a folder, so the one that needs the oldest files decides.
+        let first = files.filter_map(FirstNeeded::of).min();
         let purged_before = || {
             self.purged_before
                 .lock()

@@ -69,7 +69,7 @@ pub(in crate::query) struct MeteredPuts<'a> {
 #[derive(Debug, Clone)]
 pub(in crate::query) struct MeteredBatch<'a> {
     pub(in crate::query) sources: Vec<MeteredSource<'a>>,
-    pub(in crate::query) puts: Option<MeteredPuts<'a>>,
+    pub(in crate::query) puts: Vec<MeteredPuts<'a>>,
     /// All requests to the checkpoint since the start.
     pub(in crate::query) requests: BilledRequests,
 }
@@ -111,7 +111,7 @@ impl CostMeter {
                 self.used.add(price, source.bytes as f64);
             }
         }
-        if let Some(puts) = &batch.puts {
+        for puts in &batch.puts {
             let (price, amount) = match is_on_demand(puts.stream) {
                 true => (Price::OnDemandByteIn, puts.kilobytes * 1_024),
                 false => (Price::PutPayloadUnit, puts.payload_units),
@@ -187,7 +187,7 @@ fn is_on_demand(stream: &StreamSummary) -> bool {
 /// The streams whose mode is not known.
 fn assumed(batch: &MeteredBatch<'_>) -> Vec<StreamName> {
     let sources = batch.sources.iter().map(|source| source.stream);
-    let streams = sources.chain(batch.puts.map(|puts| puts.stream));
+    let streams = sources.chain(batch.puts.iter().map(|puts| puts.stream));
     let unknown = streams.filter(|stream| stream.mode.is_none());
     let unknown: BTreeSet<&StreamName> = unknown.map(|stream| stream.stream.name()).collect();
     unknown.into_iter().cloned().collect()

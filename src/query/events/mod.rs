@@ -22,12 +22,12 @@ pub use self::listener::{
 pub use self::plan_tree::PlanNode;
 pub(super) use self::progress::{AgeCounter, rate};
 pub use self::progress::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, RecordAges,
-    SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, OutputProgress, PayloadProgress,
+    RecordAges, SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_health::RunHealth;
-pub(super) use self::run_status::RunStatus;
+pub(super) use self::run_status::{OutputSampler, RunStatus};
 pub use self::run_status::{SourceReaders, SourceShards};
 use super::health::{HealthChange, QueryHealth, StreamingQueryHealthChange, Webhook};
 use super::status::QueryEnd;
@@ -151,9 +151,9 @@ impl EventBus {
         self.status.set_readers(readers);
     }
 
-    /// The plan of a batch has run.
-    pub(super) fn ran(&self, batch: BatchId, plan: &dyn ExecutionPlan) {
-        self.status.ran(batch, plan);
+    /// The plans of the outputs of a batch have run, each with the name of its statement in a set.
+    pub(super) fn ran(&self, batch: BatchId, plans: &[(Option<&str>, &dyn ExecutionPlan)]) {
+        self.status.ran(batch, plans);
     }
 
     pub(super) fn idle(&self) {

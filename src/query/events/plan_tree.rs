@@ -16,7 +16,7 @@ const KEPT_PLANS: usize = 100;
 const MAX_DETAILS_CHARS: usize = 500;
 
 /// A node of the plan of a batch, and what it did.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PlanNode {
     /// The name of the operator, such as `AggregateExec`.
@@ -34,6 +34,25 @@ pub struct PlanNode {
 }
 
 impl PlanNode {
+    /// The plans of the outputs of a batch, each with its name: of a statement set below a node of their own.
+    pub(super) fn of_batch(plans: &[(Option<&str>, &dyn ExecutionPlan)]) -> Self {
+        if let [(None, plan)] = plans {
+            return Self::of(*plan);
+        }
+        let outputs = plans.iter().map(|(name, plan)| Self {
+            name: "Output".to_owned(),
+            details: format!("Output: {}", name.unwrap_or_default()),
+            children: vec![Self::of(*plan)],
+            ..Self::default()
+        });
+        Self {
+            name: "StatementSet".to_owned(),
+            details: "StatementSet: its outputs ran at the same time".to_owned(),
+            children: outputs.collect(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn of(plan: &dyn ExecutionPlan) -> Self {
         let metrics = plan.metrics();
         let metrics = metrics.map(|metrics| metrics.aggregate_by_name().sorted_for_display());

@@ -12,6 +12,7 @@ use crate::model::{BatchId, StreamName};
 use crate::query::health::{
     HealthChange, HealthRules, HealthState, Limits, Observation, QueryHealth, Requests,
 };
+use crate::query::plan::PlanTarget;
 use crate::sink::SinkStatus;
 use crate::source::streaming::ShardObserver;
 use crate::table::KinesisTable;
@@ -29,10 +30,10 @@ pub(in crate::query) struct RunHealth {
     recoveries: AtomicU64,
     has_settled: AtomicBool,
     checkpoint: Arc<RequestCounts>,
-    target: Option<Target>,
+    targets: Vec<Target>,
 }
 
-/// The table that is written to, and what was written before this run.
+/// A table that is written to, and what was written before this run.
 #[derive(Debug)]
 struct Target {
     table: KinesisTable,
@@ -40,16 +41,16 @@ struct Target {
 }
 
 impl RunHealth {
-    /// The health of a run that starts now, after so many restarts, and writes to `target` if that is a Kinesis table.
+    /// The health of a run that starts now, after so many restarts, and writes to the Kinesis tables `targets`.
     pub(in crate::query) fn new(
         limits: Limits,
         checkpoint: Arc<RequestCounts>,
-        target: Option<KinesisTable>,
+        targets: &[PlanTarget],
         restarts: u32,
     ) -> Self {
-        let target = target.map(|table| Target {
-            before: table.sink_status(),
-            table,
+        let targets = targets.iter().map(|target| Target {
+            before: target.table().sink_status(),
+            table: target.table().clone(),
         });
         Self {
             rules: Mutex::new(HealthRules::new(limits, Instant::now())),
@@ -58,7 +59,7 @@ impl RunHealth {
             recoveries: AtomicU64::new(u64::from(restarts > 0)),
             has_settled: AtomicBool::new(false),
             checkpoint,
-            target,
+            targets: targets.collect(),
         }
     }
 
@@ -158,12 +159,12 @@ impl RunHealth {
             checkpoint_error: self.checkpoint.last_error(),
             ..Observation::at(Instant::now())
         };
-        if let Some(Target { table, before }) = &self.target {
+        for Target { table, before } in &self.targets {
             let writes = table.sink_status();
-            now.requests.written = writes.accepted_calls - before.accepted_calls;
-            now.requests.write_throttled = writes.throttled_calls - before.throttled_calls;
-            now.requests.write_failed = writes.failed_calls - before.failed_calls;
-            now.write_error = table.last_write_error();
+            now.requests.written += writes.accepted_calls - before.accepted_calls;
+            now.requests.write_throttled += writes.throttled_calls - before.throttled_calls;
+            now.requests.write_failed += writes.failed_calls - before.failed_calls;
+            now.write_error = now.write_error.or_else(|| table.last_write_error());
         }
         let mut failed_at = None;
         for (stream, reader) in readers {

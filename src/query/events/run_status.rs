@@ -46,6 +46,14 @@ pub struct SourceReaders {
     pub metrics: KinesisMetrics,
 }
 
+/// Shows groups of one statement.
+#[derive(Debug)]
+pub(in crate::query) struct OutputSampler {
+    /// The name of the statement in its set; `None` for a query of one statement.
+    pub(in crate::query) output: Option<String>,
+    pub(in crate::query) groups: Arc<GroupSampler>,
+}
+
 /// What handles can see of a run.
 #[derive(Debug)]
 pub(in crate::query) struct RunStatus {
@@ -58,8 +66,8 @@ pub(in crate::query) struct RunStatus {
     readers: Mutex<Vec<(StreamName, ShardObserver)>>,
     /// `None` if nobody wants to see plans.
     plans: Mutex<Option<RecentPlans>>,
-    /// `None` if the statement has no GROUP BY.
-    sampler: Option<Arc<GroupSampler>>,
+    /// Those of the statements that have a GROUP BY.
+    samplers: Vec<OutputSampler>,
     ended_at: Mutex<Option<UnixMillis>>,
 }
 
@@ -71,7 +79,7 @@ impl RunStatus {
     pub(in crate::query) fn new(
         run: QueryRun,
         health: RunHealth,
-        sampler: Option<Arc<GroupSampler>>,
+        samplers: Vec<OutputSampler>,
     ) -> Self {
         Self {
             run,
@@ -81,7 +89,7 @@ impl RunStatus {
             recent: Mutex::default(),
             readers: Mutex::default(),
             plans: Mutex::default(),
-            sampler,
+            samplers,
             ended_at: Mutex::default(),
         }
     }
@@ -178,13 +186,13 @@ impl RunStatus {
         lock(&self.plans).get_or_insert_default();
     }
 
-    /// Keeps the plan of a batch that has run, if somebody wants to see it.
-    pub(super) fn ran(&self, batch: BatchId, plan: &dyn ExecutionPlan) {
+    /// Keeps the plans of the outputs of a batch that has run, if somebody wants to see it.
+    pub(super) fn ran(&self, batch: BatchId, plans: &[(Option<&str>, &dyn ExecutionPlan)]) {
         if lock(&self.plans).is_none() {
             return;
         }
         // Without the lock, because it takes a while.
-        let plan = PlanNode::of(plan);
+        let plan = PlanNode::of_batch(plans);
         if let Some(plans) = &mut *lock(&self.plans) {
             plans.push(batch, plan);
         }
@@ -196,8 +204,18 @@ impl RunStatus {
     }
 
     /// Some groups of the newest batch.
-    pub(in crate::query) fn state_sample(&self) -> Option<Arc<StateSample>> {
-        self.sampler.as_ref()?.sample()
+    pub(in crate::query) fn state_sample(&self, output: Option<&str>) -> Option<Arc<StateSample>> {
+        let mut samplers = self.samplers.iter();
+        let found = samplers.find(|sampler| sampler.output.as_deref() == output);
+        found?.groups.sample()
+    }
+
+    /// Asks for groups of all statements, which are taken after the next batch.
+    #[cfg(feature = "ui")]
+    pub(in crate::query) fn want_state_samples(&self) {
+        for sampler in &self.samplers {
+            sampler.groups.sample();
+        }
     }
 
     /// Records when the run has ended.
@@ -235,8 +253,8 @@ mod tests {
             run_id: "run".to_owned(),
             name: None,
         };
-        let health = RunHealth::new(Limits::default(), Arc::default(), None, 0);
-        let status = RunStatus::new(run, health, None);
+        let health = RunHealth::new(Limits::default(), Arc::default(), &[], 0);
+        let status = RunStatus::new(run, health, Vec::new());
         let kept = |shards: &[usize]| {
             for shards in shards {
                 status.push(Arc::new(progress_of_shards(*shards)));

@@ -10,18 +10,18 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
-use crate::model::{AGGREGATION, InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
+use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
-use crate::query::plan::{PlanSource, StreamingPlan};
+use crate::query::plan::{QueryPlan, QuerySource};
 use crate::source::resolve_latest;
 use crate::state::expect_same_aggregation;
 
 /// What a start compares with its checkpoint.
 pub(in crate::query) struct IdentityCheck<'a> {
     pub(in crate::query) ctx: &'a SessionContext,
-    pub(in crate::query) plan: &'a StreamingPlan,
-    /// The plan of the statement before it was turned into a streaming plan.
-    pub(in crate::query) written: &'a LogicalPlan,
+    pub(in crate::query) plan: &'a QueryPlan,
+    /// The plan of the statement before it was turned into a streaming plan; `None` for a statement set.
+    pub(in crate::query) written: Option<&'a LogicalPlan>,
     /// The sources of the plan as they are now.
     pub(in crate::query) streams: &'a [StreamSummary],
     /// The statement and the sink of this start.
@@ -122,26 +122,73 @@ async fn identify(
                 created_at: now,
                 sources,
                 runs: check.current.clone(),
-                operators: plan
-                    .aggregation
-                    .iter()
-                    .map(|aggregation| OperatorMetadata {
-                        id: AGGREGATION.to_owned(),
-                        description: OperatorDescription::Aggregation(
-                            aggregation.description.clone(),
-                        ),
-                    })
-                    .collect(),
+                operators: operators(plan),
             };
             // If another process created it first, use theirs.
             checkpoint.create_metadata(&created).await?
         }
     };
     compare_streams(&checkpoint.location(), &metadata, streams)?;
-    let state = plan.aggregation.as_ref();
-    let state = state.map(|aggregation| (&aggregation.description, &aggregation.name_patterns));
-    expect_same_aggregation(&checkpoint.location(), metadata.aggregation(), state)?;
+    expect_same_operators(&checkpoint.location(), plan, &metadata)?;
     Ok(metadata)
+}
+
+/// The stateful operators of a plan.
+fn operators(plan: &QueryPlan) -> Vec<OperatorMetadata> {
+    let operators = plan.members.iter().filter_map(|member| {
+        let aggregation = member.plan.aggregation.as_ref()?;
+        Some(OperatorMetadata {
+            id: member.operator_id(),
+            description: OperatorDescription::Aggregation(aggregation.description.clone()),
+        })
+    });
+    operators.collect()
+}
+
+/// Refuses a plan whose operators compute something else than those of the same names in the checkpoint. Statements
+/// of a set may come and go.
+///
+/// # Errors
+/// [`Checkpoint`](ErrorKind::Checkpoint) with the difference.
+fn expect_same_operators(location: &str, plan: &QueryPlan, metadata: &QueryMetadata) -> Result<()> {
+    for member in &plan.members {
+        let aggregation = member.plan.aggregation.as_ref();
+        let now = aggregation.map(|now| (&now.description, &now.name_patterns));
+        let before = metadata.aggregation(&member.operator_id());
+        let is_in_set = member.name.is_some();
+        if is_in_set && (before.is_none() || now.is_none()) {
+            continue;
+        }
+        let compared = expect_same_aggregation(location, before, now);
+        compared.map_err(|error| match &member.name {
+            Some(name) => error.in_context(format!("output '{name}'")),
+            None => error,
+        })?;
+    }
+    let is_known = |operator: &OperatorMetadata| {
+        let mut members = plan.members.iter();
+        is_of_set(&operator.id) || members.any(|member| member.operator_id() == operator.id)
+    };
+    match metadata
+        .operators
+        .iter()
+        .find(|operator| !is_known(operator))
+    {
+        Some(operator) => Err(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}' holds the state of operator '{}' of a query of one statement, which a \
+                 statement set cannot take over: give the set a checkpoint location of its own",
+                operator.id
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether an operator belongs to a statement of a set.
+fn is_of_set(operator: &str) -> bool {
+    operator.contains('/')
 }
 
 /// Whether a start may continue a query with another statement or another sink.
@@ -158,7 +205,7 @@ pub(in crate::query) enum ChangedQuery {
 /// The metadata of a source of a query that is created at `now`. `began` is the same time on the monotonic
 /// clock.
 async fn new_source(
-    source: &PlanSource,
+    source: &QuerySource,
     summary: &StreamSummary,
     now: UnixMillis,
     began: Instant,
@@ -249,8 +296,8 @@ fn difference(before: &[&StreamIdentity], current: &[&StreamIdentity]) -> Option
 ///
 /// # Errors
 /// [`InvalidOption`](ErrorKind::InvalidOption) with the names of two tables that differ.
-pub(in crate::query) fn log_options(sources: &[PlanSource]) -> Result<MetadataOptions> {
-    let options = |source: &PlanSource| source.table().options().source.metadata.clone();
+pub(in crate::query) fn log_options(sources: &[QuerySource]) -> Result<MetadataOptions> {
+    let options = |source: &QuerySource| source.table().options().source.metadata.clone();
     let Some((first, others)) = sources.split_first() else {
         return Err(Error::internal("a streaming query without a source"));
     };

@@ -3,27 +3,32 @@
 use datafusion::prelude::SessionContext;
 
 use super::metadata::log_options;
+use super::root::{below, exists};
 use super::statement::{continues, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
-use crate::error::from_datafusion;
 use crate::error::{ErrorKind, Result};
 use crate::model::RetryPolicy;
 use crate::options::CommitterKind;
 use crate::query::output::FOREACH_BATCH;
-use crate::query::plan::StreamingPlan;
-use crate::sql::{StreamingSettings, logical_plan};
+use crate::query::plan::{DefinedPlan, QueryDefinition};
+use crate::sql::StreamingSettings;
 
 /// Refuses a statement whose start would fail because its checkpoint belongs to another query. Only logs in
-/// object stores are checked, and nothing is written.
+/// object stores are checked, and nothing is written. `is_second` means that a query of another name is started
+/// at the same location before.
 ///
 /// # Errors
 /// Errors of planning; [`Checkpoint`](ErrorKind::Checkpoint) with both queries, or for entries that cannot
 /// be read.
-pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Result<()> {
+pub(crate) async fn expect_own_checkpoint(
+    ctx: &SessionContext,
+    sql: &str,
+    is_second: bool,
+) -> Result<()> {
     let state = ctx.state();
     let settings = StreamingSettings::of(state.config_options());
-    let written = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
-    let plan = StreamingPlan::new(&state, written.clone(), &settings)?;
+    let definition = QueryDefinition::Sql(sql.to_owned());
+    let DefinedPlan { plan, written } = definition.plan(ctx, &settings).await?;
     let options = log_options(&plan.sources)?;
     let location = options.path.or(settings.checkpoint_location);
     let (CommitterKind::ObjectStore, Some(location), false) =
@@ -34,6 +39,13 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
     let once = RetryPolicy {
         max_retries: 0,
         ..options.retry
+    };
+    let name = settings.query_name.or_else(|| plan.target_name());
+    let own = name.map(|name| below(&location, &name));
+    let random = fastrand::Rng::with_seed(0);
+    let location = match own {
+        Some(own) if is_second || exists(&own, once, random).await.unwrap_or_default() => own,
+        _ => location,
     };
     let Ok(committer) = open(&location) else {
         // An invalid location is reported by another check.
@@ -52,10 +64,10 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
     };
     let current = QueryText {
         sink,
-        statement: Some(sql.trim().to_owned()),
+        statement: Some(definition.text()),
     };
     match logged {
-        Some(logged) if !continues(ctx, &logged, &current, &written).await => {
+        Some(logged) if !continues(ctx, &logged, &current, written.as_ref()).await => {
             Err(refuse_changed(&checkpoint.location(), &logged, &current))
         }
         _ => Ok(()),

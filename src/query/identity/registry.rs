@@ -22,7 +22,15 @@ pub(in crate::query) struct SessionQueries {
     /// The names in use, with the ids of their runs.
     names: Mutex<HashMap<String, String>>,
     /// The query that was last started at each checkpoint.
-    started: Mutex<HashMap<String, QueryText>>,
+    started: Mutex<HashMap<String, StartedQuery>>,
+}
+
+/// A query that was started in a session.
+#[derive(Debug, Clone)]
+pub(in crate::query) struct StartedQuery {
+    /// Its name, or that of its target; `None` for a SELECT without a name.
+    pub(in crate::query) name: Option<String>,
+    pub(in crate::query) text: QueryText,
 }
 
 impl SessionQueries {
@@ -39,12 +47,12 @@ impl SessionQueries {
     }
 
     /// The query that was last started at the checkpoint `location`.
-    pub(in crate::query) fn started_at(&self, location: &str) -> Option<QueryText> {
+    pub(in crate::query) fn started_at(&self, location: &str) -> Option<StartedQuery> {
         lock(&self.started).get(location).cloned()
     }
 
     /// Records that `query` was started at the checkpoint `location`.
-    pub(in crate::query) fn record_start(&self, location: String, query: QueryText) {
+    pub(in crate::query) fn record_start(&self, location: String, query: StartedQuery) {
         lock(&self.started).insert(location, query);
     }
 }

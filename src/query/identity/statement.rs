@@ -30,17 +30,18 @@ pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
 
 /// Whether `current`, which is planned as `plan`, is the query `was`: the same statement to the same sink, or
 /// one that differs only in the aliases inside it. To compare aliases, the earlier statement is planned with
-/// the tables of this session; if it cannot be, it counts as another one.
+/// the tables of this session; if it cannot be, it counts as another one. So does a statement set with other
+/// aliases, which has no `plan`.
 pub(super) async fn continues(
     ctx: &SessionContext,
     was: &QueryText,
     current: &QueryText,
-    plan: &LogicalPlan,
+    plan: Option<&LogicalPlan>,
 ) -> bool {
     if is_same_query(was, current) {
         return true;
     }
-    let (Some(before), Some(now)) = (&was.statement, &current.statement) else {
+    let (Some(before), Some(now), Some(plan)) = (&was.statement, &current.statement, plan) else {
         return false;
     };
     if was.sink != current.sink || is_plan_text(before) || is_plan_text(now) {
@@ -100,7 +101,7 @@ pub(super) fn refuse_second(location: &str, first: &QueryText, second: &QueryTex
              now:   {second}\n\
              This query would continue where the other one stopped, and skip all records before that. Give \
              each query a checkpoint location of its own, with SET streaming.checkpoint_location before its \
-             statement"
+             statement, or a name of its own, with SET streaming.query_name"
         ),
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::checkpoint::{OffsetCommitter, StopLock, open, open_table, private};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
-use crate::query::plan::PlanSource;
+use crate::query::plan::QuerySource;
 
 /// The settings of the builder, the session and the tables that determine where a query stores its progress.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(in crate::query) struct StorageSettings<'a> {
     pub(in crate::query) checkpoint_location: Option<&'a str>,
     pub(in crate::query) query_name: Option<&'a str>,
     pub(in crate::query) log: &'a MetadataOptions,
-    pub(in crate::query) sources: &'a [PlanSource],
+    pub(in crate::query) sources: &'a [QuerySource],
 }
 
 /// Where a query stores its progress.
@@ -110,17 +110,17 @@ fn query_key<'a>(location: Option<&'a StopLock>, query_name: Option<&'a str>) ->
 /// first source. They must be the same for all sources, or reordering the sources would select another log.
 async fn open_dynamodb(
     dynamodb: &DynamoDbSettings,
-    sources: &[PlanSource],
+    sources: &[QuerySource],
     query: &str,
 ) -> Result<Arc<dyn OffsetCommitter>> {
     let Some((first, others)) = sources.split_first() else {
         return Err(Error::internal("a streaming query without a source"));
     };
-    let connection = |source: &PlanSource| source.table().options().connection.clone();
-    let region = |source: &PlanSource| source.table().options().dynamodb_region(dynamodb);
+    let connection = |source: &QuerySource| source.table().options().connection.clone();
+    let region = |source: &QuerySource| source.table().options().dynamodb_region(dynamodb);
     let caller =
-        |source: &PlanSource| dynamodb.credentials_with_defaults(&connection(source).credentials);
-    let stream = |source: &PlanSource| source.table().stream_summary().stream.name().clone();
+        |source: &QuerySource| dynamodb.credentials_with_defaults(&connection(source).credentials);
+    let stream = |source: &QuerySource| source.table().stream_summary().stream.name().clone();
     for other in others {
         let missing = if dynamodb.table.is_none() && stream(other) != stream(first) {
             "kinesis.dynamodb.tableName"

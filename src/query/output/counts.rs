@@ -23,6 +23,18 @@ pub(in crate::query) struct SourceCounts {
     pub(in crate::query) payload: Option<PayloadProgress>,
 }
 
+impl SourceCounts {
+    /// Takes the counts of another scan of the same records.
+    pub(in crate::query) fn include(&mut self, other: &Self) {
+        self.rows = self.rows.max(other.rows);
+        self.bytes = self.bytes.max(other.bytes);
+        self.lost_ranges = self.lost_ranges.max(other.lost_ranges);
+        if let Some(found) = &other.payload {
+            self.payload.get_or_insert_default().include(found);
+        }
+    }
+}
+
 /// The counts for each of `reads`. A source that is scanned several times counts once.
 pub(super) fn of(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<SourceCounts> {
     let mut sources = vec![SourceCounts::default(); reads.len()];
@@ -41,14 +53,12 @@ pub(super) fn of(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<Sou
         };
         let index = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
         if let (Some(index), Some(metrics)) = (index, node.metrics()) {
-            let source = &mut sources[index];
-            let rows = metrics.output_rows().unwrap_or(0) as u64;
-            source.rows = source.rows.max(rows);
-            source.bytes = source.bytes.max(sum(&metrics, "bytes"));
-            source.lost_ranges = source.lost_ranges.max(sum(&metrics, "lost_ranges"));
-            if let Some(found) = decoding.and_then(payload) {
-                source.payload.get_or_insert_default().include(&found);
-            }
+            sources[index].include(&SourceCounts {
+                rows: metrics.output_rows().unwrap_or(0) as u64,
+                bytes: sum(&metrics, "bytes"),
+                lost_ranges: sum(&metrics, "lost_ranges"),
+                payload: decoding.and_then(payload),
+            });
         }
     }
     sources

@@ -56,8 +56,5 @@ fn add(source: &mut PlanSource, scan: &TableScan) {
         .iter()
         .map(|field| field.name());
     let read = source.table().page_columns(names);
-    let columns = &mut source.columns;
-    columns.partition_key |= read.partition_key;
-    columns.sequence_number |= read.sequence_number;
-    columns.arrival |= read.arrival;
+    source.columns = source.columns.union(read);
 }

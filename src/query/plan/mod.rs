@@ -1,12 +1,15 @@
-//! Turns a statement into a streaming plan: its sources, its aggregation, and the plan of each batch.
+//! Turns the statements of a query into streaming plans: their sources, their aggregations, and the plans of each
+//! batch.
 
 mod aggregation;
 mod columns;
 mod definition;
 mod explain;
+mod query_plan;
 mod refusals;
 mod renaming;
 mod sources;
+mod statement_set;
 
 use std::sync::Arc;
 
@@ -29,8 +32,9 @@ use crate::sql::{StreamingSettings, check_overflow};
 use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 
 pub(in crate::query) use aggregation::AggregationPlan;
-pub(in crate::query) use definition::{QueryDefinition, is_plan_text};
+pub(in crate::query) use definition::{DefinedPlan, QueryDefinition, is_plan_text};
 pub(crate) use explain::explained;
+pub(in crate::query) use query_plan::{Member, QueryPlan, QuerySource};
 pub(in crate::query) use renaming::differ_in_aliases_only;
 pub use sources::is_streaming;
 
@@ -52,14 +56,16 @@ pub(in crate::query) struct StreamingPlan {
 #[derive(Debug)]
 pub(in crate::query) struct PlanSource {
     /// Its name in the statement.
-    pub(in crate::query) name: String,
-    pub(in crate::query) provider: Arc<dyn TableProvider>,
+    name: String,
+    provider: Arc<dyn TableProvider>,
     /// The table in the plan that scans of this source refer to.
     scanned: Arc<dyn TableProvider>,
     /// Whether each row carries the number of the read that it came from.
     numbered: bool,
+    /// Whether documents that cannot be parsed go to its dead-letter stream.
+    writes_dead_letters: bool,
     /// The union of the columns that its scans need.
-    pub(in crate::query) columns: RecordColumns,
+    columns: RecordColumns,
 }
 
 /// The plan of one batch, and its reads of each source.
@@ -80,10 +86,15 @@ impl PlanTarget {
         let table = self.0.downcast_ref();
         table.expect("only a Kinesis table becomes a target")
     }
+
+    /// Whether both are the same table.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl PlanSource {
-    pub(in crate::query) fn table(&self) -> &KinesisTable {
+    fn table(&self) -> &KinesisTable {
         self.provider
             .downcast_ref()
             .expect("only Kinesis tables are found as sources")
@@ -91,16 +102,14 @@ impl PlanSource {
 
     /// A table of the rows that a batch reads from this source.
     fn batch_table(&self, reads: Arc<BatchReads>) -> BatchTable {
-        let table = BatchTable::new(self.table(), reads);
-        match self.numbered {
-            true => table.with_shard_numbers(),
-            false => table,
+        let mut table = BatchTable::new(self.table(), reads);
+        if self.numbered {
+            table = table.with_shard_numbers();
         }
-    }
-
-    /// Whether the query fails if records of this source are lost.
-    pub(in crate::query) fn fails_on_data_loss(&self) -> bool {
-        self.table().options().source.fail_on_data_loss
+        if !self.writes_dead_letters {
+            table = table.without_dead_letters();
+        }
+        table
     }
 }
 
@@ -206,6 +215,14 @@ impl StreamingPlan {
         match self.target() {
             Some(target) => format!("KinesisSink[{}]", target.table().options().stream.name()),
             None => format!("Table[{}]", insert.table_name),
+        }
+    }
+
+    /// The name of the table that the statement inserts into; `Rows` for a SELECT.
+    fn target_name(&self) -> String {
+        match &self.plan {
+            LogicalPlan::Dml(insert) => insert.table_name.table().to_owned(),
+            _ => "Rows".to_owned(),
         }
     }
 

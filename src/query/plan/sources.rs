@@ -13,17 +13,20 @@ use super::PlanSource;
 use crate::error::Result;
 use crate::error::from_datafusion;
 use crate::kinesis::RecordColumns;
-use crate::sql::logical_plan;
+use crate::sql::{is_statement_set, logical_plan};
 use crate::table::KinesisTable;
 
 /// Whether running a statement reads a table that was created with `CREATE UNBOUNDED EXTERNAL TABLE`. Such
 /// a statement needs a [`StreamingQuery`](crate::query::StreamingQuery) instead of [`sql`](fn@crate::sql).
 ///
-/// EXPLAIN, CREATE VIEW and similar statements mention a table without reading it.
+/// A statement set is always one. EXPLAIN, CREATE VIEW and similar statements mention a table without reading it.
 ///
 /// # Errors
 /// Errors of planning the statement.
 pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
+    if is_statement_set(sql) {
+        return Ok(true);
+    }
     let plan = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
     streams(&plan).map_err(from_datafusion)
 }
@@ -79,6 +82,7 @@ pub(super) fn find(plan: &LogicalPlan) -> DataFusionResult<Vec<PlanSource>> {
                 name: scan.table_name.to_string(),
                 scanned: Arc::clone(&provider),
                 numbered: false,
+                writes_dead_letters: true,
                 provider,
                 columns: RecordColumns::ALL,
             });

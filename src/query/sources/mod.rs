@@ -10,7 +10,7 @@ use futures::future::{pending, select_all};
 use tokio::time::Instant;
 
 pub(super) use self::shared_consumers::refuse_shared_consumers;
-use super::plan::{PlanSource, StreamingPlan};
+use super::plan::{QueryPlan, QuerySource};
 use super::schedule::{ReadProgress, SourceReadiness};
 use crate::error::Result;
 use crate::kinesis::StreamSummary;
@@ -30,7 +30,7 @@ use crate::sql::StreamingSettings;
 /// # Errors
 /// A stream does not exist, or the service refuses the request.
 pub(super) async fn describe_streams(
-    plan: &StreamingPlan,
+    plan: &QueryPlan,
     random: &mut fastrand::Rng,
 ) -> Result<Vec<StreamSummary>> {
     let mut streams = Vec::with_capacity(plan.sources.len());
@@ -43,7 +43,7 @@ pub(super) async fn describe_streams(
 /// The streams of a query and their readers, in the order of the plan's sources.
 #[derive(Debug)]
 pub(super) struct Sources {
-    plan: Arc<StreamingPlan>,
+    plan: Arc<QueryPlan>,
     trigger: Trigger,
     /// The frozen tip of a query that ends by itself: it reads the records that had arrived by this time.
     until: Option<UnixMillis>,
@@ -62,7 +62,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(
-        plan: Arc<StreamingPlan>,
+        plan: Arc<QueryPlan>,
         trigger: Trigger,
         until: Option<UnixMillis>,
         streams: Vec<StreamSummary>,
@@ -137,7 +137,7 @@ impl Sources {
                     }
                     Some(max_lag) => {
                         let options = fan_out.clone();
-                        let config = self.plan.session.config_options();
+                        let config = self.plan.session().config_options();
                         let prices = StreamingSettings::of(config).prices();
                         let auto = AutoConsumer::start(
                             context, arn, options, query, max_lag, prices, random,
@@ -161,7 +161,6 @@ impl Sources {
         for (index, start) in starts.into_iter().enumerate() {
             let subscribed = self.subscribed(index).await?;
             let (source, summary) = (&self.plan.sources[index], &self.streams[index]);
-            let aggregation = self.plan.aggregation.as_ref();
             let settings = StreamReaderSettings {
                 columns: source.columns,
                 created_at: summary.created_at,
@@ -169,7 +168,7 @@ impl Sources {
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
                 subscribed,
-                track_activity: aggregation.is_some_and(|aggregation| aggregation.delay.is_some()),
+                track_activity: source.has_watermark,
             };
             let shards = summary.open_shards as usize;
             let buffers = source.table().options().source.buffer_max_bytes;
@@ -235,7 +234,7 @@ impl Sources {
     }
 
     /// The plan's view of each source, and the status of its reader with all losses of the source.
-    pub(super) fn statuses(&self) -> impl Iterator<Item = (&PlanSource, ReaderStatus)> {
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (&QuerySource, ReaderStatus)> {
         let sources = self.plan.sources.iter().zip(&self.readers);
         sources.zip(&self.losses).map(|((source, reader), losses)| {
             let mut status = reader.status();
@@ -265,7 +264,7 @@ impl Sources {
         Ok(())
     }
 
-    fn recreated(&self) -> impl Iterator<Item = (&PlanSource, &StreamReader)> {
+    fn recreated(&self) -> impl Iterator<Item = (&QuerySource, &StreamReader)> {
         let sources = self.plan.sources.iter().zip(&self.readers);
         sources.filter(|(_, reader)| reader.is_stream_recreated())
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
-use crate::query::plan::{PlanSource, StreamingPlan};
+use crate::query::plan::{QueryPlan, QuerySource};
 
 /// Fails if two sources subscribe to one stream as the same consumer: each would end the subscriptions of the other.
 /// Scans of one table are one source.
@@ -10,10 +10,10 @@ use crate::query::plan::{PlanSource, StreamingPlan};
 /// # Errors
 /// [`InvalidOption`](crate::ErrorKind::InvalidOption).
 pub(in crate::query) fn refuse_shared_consumers(
-    plan: &StreamingPlan,
+    plan: &QueryPlan,
     streams: &[StreamSummary],
 ) -> Result<()> {
-    let consumer_of = |source: &PlanSource| {
+    let consumer_of = |source: &QuerySource| {
         let fan_out = source.table().options().source.fan_out.as_ref();
         fan_out.map(|fan_out| fan_out.consumer.clone())
     };

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::QueryTask;
 use crate::error::Result;
 use crate::model::UnixMillis;
-use crate::query::batch::BatchExecutor;
+use crate::query::batch::{AggregationState, BatchExecutor};
 use crate::query::handle::Control;
 use crate::query::schedule::{Facts, SourceReadiness};
 use crate::query::sources::Sources;
@@ -48,14 +48,14 @@ impl Facts for QueryFacts<'_> {
     }
 
     fn needs_empty_batch(&self, now: UnixMillis) -> bool {
-        let state = self.executor.state.as_ref();
+        let mut states = self.executor.states();
         let coverage = || self.sources.coverage();
         self.executor.log.needs_entry(now, self.sources)
-            || state.is_some_and(|state| state.needs_empty_batch(coverage))
+            || states.any(|state| state.needs_empty_batch(coverage))
     }
 
     fn closes_groups_by_clock(&self) -> bool {
-        let state = self.executor.state.as_ref();
-        state.is_some_and(|state| state.closes_by_clock())
+        let mut states = self.executor.states();
+        states.any(AggregationState::closes_by_clock)
     }
 }

@@ -225,15 +225,42 @@ impl StateDirectory {
 #[derive(Debug)]
 pub(crate) struct StatePurger(Arc<StateObjects>);
 
+/// Which files a purge keeps: those of later batches, and of the batch itself only the snapshot, or also its changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FirstNeeded {
+    batch: BatchId,
+    is_snapshot: bool,
+}
+
+impl FirstNeeded {
+    /// The first of the files that hold a state; `None` if it has no files.
+    pub(crate) fn of(files: &StateFiles) -> Option<Self> {
+        let deltas = files.deltas.iter().filter_map(|name| FileName::parse(name));
+        match &files.snapshot {
+            Some(snapshot) => Some(Self {
+                batch: snapshot.batch,
+                is_snapshot: true,
+            }),
+            None => deltas.map(|delta| Self::from(&delta)).min(),
+        }
+    }
+}
+
+impl From<&FileName> for FirstNeeded {
+    fn from(file: &FileName) -> Self {
+        Self {
+            batch: file.batch,
+            is_snapshot: file.is_snapshot,
+        }
+    }
+}
+
 impl StatePurger {
-    /// Deletes the files before the snapshot of batch `first`. Logs a warning and leaves the rest to the next call if a
-    /// deletion fails.
-    pub(crate) async fn purge(&self, first: BatchId) {
+    /// Deletes the files before `first`. Logs a warning and leaves the rest to the next call if a deletion fails.
+    pub(crate) async fn purge(&self, first: FirstNeeded) {
         let purged = async {
             for name in self.0.list().await? {
-                if let Some(file) = FileName::parse(&name)
-                    && (file.batch < first || (file.batch == first && !file.is_snapshot))
-                {
+                if FileName::parse(&name).is_some_and(|file| FirstNeeded::from(&file) < first) {
                     self.0.delete(&name).await?;
                 }
             }
@@ -261,4 +288,38 @@ fn unreadable(location: &str, reason: &super::encoding::Unreadable) -> Error {
              where it begins at its starting position"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SnapshotFiles;
+
+    #[test]
+    fn the_operator_with_the_oldest_files_decides_what_a_purge_keeps() {
+        let file = |batch, is_snapshot| FileName::of(BatchId(batch), is_snapshot, b"");
+        let files = |snapshot: Option<u64>, deltas: &[u64]| StateFiles {
+            snapshot: snapshot.map(|batch| SnapshotFiles {
+                batch: BatchId(batch),
+                parts: Vec::new(),
+            }),
+            deltas: deltas
+                .iter()
+                .map(|batch| file(*batch, false).to_string())
+                .collect(),
+        };
+        let first = |all: &[StateFiles]| all.iter().filter_map(FirstNeeded::of).min();
+        assert_eq!(first(&[files(None, &[])]), None);
+        let with_snapshot = files(Some(7), &[8, 9]);
+        let kept = |all: &[StateFiles], batch, is_snapshot| {
+            first(all).unwrap() <= FirstNeeded::from(&file(batch, is_snapshot))
+        };
+        let one = [with_snapshot.clone(), files(None, &[])];
+        assert!(kept(&one, 7, true) && kept(&one, 8, false));
+        assert!(!kept(&one, 7, false) && !kept(&one, 6, true));
+        // Without a snapshot, all changes are needed.
+        let two = [with_snapshot, files(None, &[12, 7])];
+        assert!(kept(&two, 7, false) && !kept(&two, 6, true));
+        assert!(kept(&[files(None, &[0])], 0, false));
+    }
 }

@@ -10,6 +10,6 @@ mod hash_vectors;
 mod sized;
 mod snapshot;
 
-pub(crate) use directory::{StateDirectory, StatePurger};
+pub(crate) use directory::{FirstNeeded, StateDirectory, StatePurger};
 pub(crate) use encoding::AGGREGATION_SCHEMA_VERSION;
 pub use sized::StateFilesProgress;

@@ -1,4 +1,4 @@
-//! The table function `read_state('<checkpoint location>'[, <batch>])`: the groups of a streaming query.
+//! The table function `read_state('<checkpoint location>'[, <batch>][, '<output>'])`: the groups of a streaming query.
 
 mod blocking;
 mod groups;
@@ -15,7 +15,9 @@ use datafusion::logical_expr::Expr;
 use self::groups::StoredGroups;
 use crate::checkpoint::{Checkpoint, StateObjects, open};
 use crate::error::{Error, Result};
-use crate::model::{AGGREGATION, BatchId, RetryPolicy};
+use crate::model::{
+    AGGREGATION, BatchId, Committed, OperatorProgress, RetryPolicy, aggregation_of,
+};
 use crate::sql::READ_STATE;
 use crate::state::StateDirectory;
 
@@ -50,27 +52,67 @@ struct Arguments {
     location: String,
     /// `None` for the newest.
     batch: Option<BatchId>,
+    /// The statement of a statement set; `None` for a query of one statement.
+    output: Option<String>,
 }
 
 impl Arguments {
     fn parse(args: &[Expr]) -> Result<Self> {
-        let (location, batch) = match args {
-            [location] => (location, None),
-            [location, batch] => (location, Some(batch)),
+        let (location, batch, output) = match args {
+            [location] => (location, None, None),
+            [location, output] if text_of(output).is_some() => (location, None, Some(output)),
+            [location, batch] => (location, Some(batch), None),
+            [location, batch, output] => (location, Some(batch), Some(output)),
             args => {
                 let count = args.len();
                 return Err(wrong(&format!("{count} arguments")));
             }
         };
-        let text = match location {
-            Expr::Literal(text, _) => text.try_as_str().flatten(),
-            _ => None,
-        };
-        let text = text.ok_or_else(|| wrong(&format!("{location} as its location")));
+        let location =
+            text_of(location).ok_or_else(|| wrong(&format!("{location} as its location")))?;
+        let output = output.map(|output| {
+            let name = text_of(output);
+            name.ok_or_else(|| wrong(&format!("{output} as the name of an output")))
+        });
         Ok(Self {
-            location: text?.to_owned(),
+            location: location.to_owned(),
             batch: batch.map(batch_of).transpose()?,
+            output: output.transpose()?.map(str::to_owned),
         })
+    }
+
+    /// The aggregation whose groups are wanted; `None` if the query has none.
+    ///
+    /// # Errors
+    /// The query has several, or others than the wanted one.
+    fn operator_in<'a>(
+        &self,
+        left: &'a Committed,
+        location: &str,
+        batch: BatchId,
+    ) -> Result<Option<&'a OperatorProgress>> {
+        let id = match &self.output {
+            None => AGGREGATION.to_owned(),
+            Some(output) => aggregation_of(output),
+        };
+        let found = left.operator(&id);
+        if found.is_some() || left.operators.is_empty() {
+            return Ok(found);
+        }
+        let suffix = aggregation_of("");
+        let outputs = left.operators.iter();
+        let outputs = outputs.filter_map(|operator| operator.id.strip_suffix(&suffix));
+        let outputs: Vec<String> = outputs.map(|output| format!("'{output}'")).collect();
+        Err(Error::invalid_option(match outputs.as_slice() {
+            [] => format!(
+                "checkpoint '{location}': batch {batch} is of a query of one statement: expected no name of an output"
+            ),
+            outputs => format!(
+                "checkpoint '{location}': batch {batch} has state for these outputs of a statement set: {}: expected \
+                 {READ_STATE}('<checkpoint location>', '<output>')",
+                outputs.join(", ")
+            ),
+        }))
     }
 
     /// Finds the stored state.
@@ -78,7 +120,7 @@ impl Arguments {
         let log = Checkpoint::new(open(&self.location)?, RETRY, 1, fastrand::Rng::new());
         let (batch, left) = log.inspect(self.batch).await?;
         let location = log.location();
-        let operator = left.operator(AGGREGATION).cloned();
+        let operator = self.operator_in(&left, &location, batch)?.cloned();
         let input = operator
             .as_ref()
             .and_then(|operator| operator.inputs.first());
@@ -107,6 +149,13 @@ impl Arguments {
     }
 }
 
+fn text_of(arg: &Expr) -> Option<&str> {
+    match arg {
+        Expr::Literal(text, _) => text.try_as_str().flatten(),
+        _ => None,
+    }
+}
+
 /// The state files at `location`.
 fn directory(location: &str) -> Result<StateDirectory> {
     let objects = StateObjects::at(location, RETRY, fastrand::Rng::new())?;
@@ -129,6 +178,7 @@ fn batch_of(arg: &Expr) -> Result<BatchId> {
 fn wrong(found: &str) -> Error {
     Error::invalid_option(format!(
         "{READ_STATE} was given {found}: expected {READ_STATE}('<checkpoint location>') or \
-         {READ_STATE}('<checkpoint location>', <number of a batch>)"
+         {READ_STATE}('<checkpoint location>', <number of a batch>), and for a statement set the name of an output \
+         as a last argument"
     ))
 }

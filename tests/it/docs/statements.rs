@@ -100,10 +100,20 @@ fn after<'a>(statement: &'a str, mark: &str) -> &'a str {
 
 fn statements(text: &str) -> Vec<String> {
     let parts = text.split(";\n").map(str::trim);
-    parts
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let (mut statements, mut set) = (Vec::new(), String::new());
+    for part in parts.filter(|part| !part.is_empty()) {
+        if set.is_empty() && !part.starts_with("EXECUTE STATEMENT SET") {
+            statements.push(part.to_owned());
+            continue;
+        }
+        set.push_str(part);
+        match part {
+            "END" => statements.push(std::mem::take(&mut set)),
+            _ => set.push_str(";\n"),
+        }
+    }
+    assert_eq!(set, "");
+    statements
 }
 
 #[tokio::test(start_paused = true)]

@@ -267,9 +267,13 @@ async fn invalid_arguments_and_missing_state_are_errors() {
         ),
         (
             format!("'{}', 'a'", at("counts")),
-            "as the number of a batch",
+            "is of a query of one statement",
         ),
-        (format!("'{}', 1, 2", at("counts")), "3 arguments"),
+        (
+            format!("'{}', 3, 2", at("counts")),
+            "as the name of an output",
+        ),
+        (format!("'{}', 1, 'a', 2", at("counts")), "4 arguments"),
         ("7".to_owned(), "as its location"),
         ("'ftp://x/y'".to_owned(), "expected file:///path"),
         (String::new(), "0 arguments"),

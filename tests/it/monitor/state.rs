@@ -264,3 +264,56 @@ async fn a_query_without_groups_says_so() {
     assert_eq!(shown, expected);
     query.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn each_output_of_a_statement_set_is_shown() {
+    let served = Served::new("").await;
+    let (client, world) = (served.client, &served.world);
+    for target in ["copies", "counts"] {
+        world.table(target, 1, "").await;
+    }
+    let folder = crate::support::folder("monitor-statement-set");
+    let set = "EXECUTE STATEMENT SET BEGIN
+        INSERT INTO copies (partitionKey, data) SELECT partitionKey, data FROM words;
+        SET streaming.output_mode = 'update';
+        INSERT INTO counts (partitionKey, data)
+            SELECT word, CAST(count(*) AS VARCHAR) FROM (SELECT CAST(data AS VARCHAR) AS word FROM words) GROUP BY word;
+    END";
+    let query = StreamingQuery::builder(&world.ctx, set)
+        .with_name("both")
+        .with_checkpoint_location(folder.to_str().unwrap());
+    let query = query.start().await.unwrap();
+    // Asks for groups before there are any.
+    client.page("/queries/both/state");
+    for word in ["a", "b", "a"] {
+        world.put("words", "k", word.to_owned()).await;
+    }
+    query.process_all_available().await.unwrap();
+    let found = state(client, "both");
+    let operator = &found["operators"][0];
+    assert_eq!(operator["output"], "counts");
+    assert_eq!(operator["numRowsTotal"], 2);
+    assert_eq!(operator["sample"]["groups"].as_array().unwrap().len(), 2);
+    let statement = found["readState"].as_str().unwrap();
+    assert!(statement.contains("', 'counts')"), "{statement}");
+    let (_, rows) = read(&served, statement.trim_end_matches(';')).await;
+    assert_eq!(rows.len(), 2);
+    let page = client.page("/queries/both/state");
+    assert!(
+        page.contains("Files and snapshots of output counts"),
+        "{page}"
+    );
+    let sink = client.page("/queries/both/sink");
+    for part in [
+        "Outputs of the last batch",
+        "KinesisSink[copies]",
+        "KinesisSink[counts]",
+    ] {
+        assert!(sink.contains(part), "{part}: {sink}");
+    }
+    let batch = query.last_progress().unwrap().batch_id;
+    let plan = client.page(&format!("/queries/both/batches/{batch}"));
+    assert!(plan.contains("Output: counts"), "{plan}");
+    query.stop().await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}

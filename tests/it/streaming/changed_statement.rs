@@ -39,30 +39,63 @@ async fn rows(world: &World, table: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_inserts_of_a_session_cannot_share_a_checkpoint() {
+async fn two_inserts_after_one_checkpoint_location_both_complete() {
     let world = world(1).await;
     world.table("other", 1, "").await;
-    world.put("words", "k", "1").await;
     let place = "memory://two-inserts";
-    run(insert(&world, COPY, place)).await;
     let second = COPY.replace("out", "other");
+    for round in 1..=3 {
+        world.put("words", "k", round.to_string()).await;
+        run(insert(&world, COPY, place)).await;
+        // From the second round on it goes on where it was, also in another process, and before the first one.
+        let other = insert(&world, &second, place);
+        match round {
+            1 => run(other).await,
+            _ => run(other.as_in_another_process()).await,
+        }
+        for target in ["out", "other"] {
+            let rows = rows(&world, target).await;
+            assert!(rows.contains(&format!("| {round} ")), "{target}: {rows}");
+        }
+    }
+    // The same target with another statement is a changed query.
     let parts = [
         COPY,
-        second.as_str(),
+        SOME,
         "KinesisSink[out]",
-        "KinesisSink[other]",
         "of this session",
+        "streaming.query_name",
     ];
-    refused(insert(&world, &second, place), &parts).await;
-    // Accepting changes does not make two statements of a session one query.
+    refused(insert(&world, SOME, place), &parts).await;
     world
         .run("SET streaming.accept_changed_query = 'true'")
         .await;
-    refused(insert(&world, &second, place), &parts).await;
-    refused(insert(&world, SOME, place), &[COPY, SOME]).await;
-    run(insert(&world, COPY, place)).await;
-    run(insert(&world, &second, "memory://two-inserts-other")).await;
-    assert!(rows(&world, "other").await.contains("| 1 "));
+    refused(insert(&world, SOME, place), &parts).await;
+    // With a name of its own it is another query.
+    run(insert(&world, SOME, place).with_name("some")).await;
+    let text = rows(&world, "out").await;
+    assert!(text.contains("| 6 "), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_queries_of_one_location_run_at_the_same_time() {
+    let world = world(1).await;
+    world.table("other", 1, "").await;
+    let place = "memory://two-running";
+    let start = |sql: String| {
+        let query = StreamingQuery::builder(&world.ctx, sql);
+        query.with_checkpoint_location(place).start()
+    };
+    let first = start(COPY.to_owned()).await.unwrap();
+    let second = start(COPY.replace("out", "other")).await.unwrap();
+    world.put("words", "k", "1").await;
+    for query in [first, second] {
+        query.process_all_available().await.unwrap();
+        query.stop().await.unwrap();
+    }
+    for target in ["out", "other"] {
+        assert!(rows(&world, target).await.contains("| 1 "), "{target}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

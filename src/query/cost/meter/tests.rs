@@ -33,7 +33,7 @@ fn source(stream: &StreamSummary) -> MeteredSource<'_> {
 fn batch<'a>(sources: &[MeteredSource<'a>]) -> MeteredBatch<'a> {
     MeteredBatch {
         sources: sources.to_vec(),
-        puts: None,
+        puts: Vec::new(),
         requests: BilledRequests::default(),
     }
 }
@@ -144,12 +144,12 @@ fn writing_costs_units_or_kilobytes() {
         payload_units: 2_000_000,
         kilobytes: 30 << 20,
     };
-    written.puts = Some(puts(&to));
+    written.puts = vec![puts(&to)];
     let cost = cost_of(&written);
     // 2 million units at $0.014.
     assert_dollars(cost.put_payload_units, 0.028);
     assert_dollars(cost.on_demand_writes, 0.0);
-    written.puts = Some(puts(&elastic));
+    written.puts = vec![puts(&elastic)];
     let cost = cost_of(&written);
     // 30 GB at $0.08. The target's own hour is not the query's.
     assert_dollars(cost.on_demand_writes, 2.4);

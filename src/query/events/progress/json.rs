@@ -8,8 +8,8 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::{
-    EventTimeProgress, KinesisSinkMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryProgress,
+    EventTimeProgress, KinesisSinkMetrics, OutputProgress, SinkProgress, SourceProgress,
+    StateOperatorProgress, StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
 use crate::query::cost::EstimatedCost;
@@ -75,6 +75,15 @@ impl Object {
         }
     }
 
+    /// Adds a list of JSON values unless it is empty.
+    fn list(self, name: &str, values: impl Iterator<Item = String>) -> Self {
+        let values: Vec<String> = values.collect();
+        match values.is_empty() {
+            true => self,
+            false => self.raw(name, &format!("[{}]", values.join(","))),
+        }
+    }
+
     fn finish(mut self) -> String {
         self.0.push('}');
         self.0
@@ -118,12 +127,10 @@ pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
             durations.fold(Object::new(), |map, (step, span)| map.millis(step, *span)),
         )
         .map("eventTime", event_time(progress.event_time.as_ref()))
-        .raw(
-            "stateOperators",
-            &state_operators(progress.state_operator.as_ref()),
-        )
+        .raw("stateOperators", &state_operators(progress))
         .raw("sources", &format!("[{}]", sources.join(",")))
-        .raw("sink", &sink(&progress.sink))
+        .raw("sink", &sink(&progress.sink).finish())
+        .list("outputs", progress.outputs.iter().map(output))
         .millis("processingTime", progress.processing_time)
         .millis("schedulingDelay", progress.scheduling_delay)
         .millis("totalDelay", progress.total_delay)
@@ -187,12 +194,27 @@ fn event_time(times: Option<&EventTimeProgress>) -> Object {
     })
 }
 
-fn state_operators(state: Option<&StateOperatorProgress>) -> String {
-    let Some(state) = state else {
-        return "[]".to_owned();
+/// That of the statement, or those of the statements of a set.
+fn state_operators(progress: &StreamingQueryProgress) -> String {
+    let operators: Vec<String> = match progress.outputs.as_slice() {
+        [] => progress.state_operator.iter().map(state_operator).collect(),
+        outputs => outputs.iter().filter_map(operator_of_output).collect(),
     };
+    format!("[{}]", operators.join(","))
+}
+
+fn operator_of_output(output: &OutputProgress) -> Option<String> {
+    let state = output.state_operator.as_ref()?;
+    Some(operator(state).text("output", &output.name).finish())
+}
+
+fn state_operator(state: &StateOperatorProgress) -> String {
+    operator(state).finish()
+}
+
+fn operator(state: &StateOperatorProgress) -> Object {
     let partitions = state.partitions as u128;
-    let operator = Object::new()
+    Object::new()
         .text("operatorName", "stateStoreSave")
         .number("numRowsTotal", state.rows_total)
         .number("numRowsUpdated", state.rows_updated)
@@ -202,8 +224,16 @@ fn state_operators(state: Option<&StateOperatorProgress>) -> String {
         .number("numRowsDroppedByWatermark", state.rows_dropped_by_watermark)
         .number("numShufflePartitions", partitions)
         .number("numStateStoreInstances", partitions)
-        .map("customMetrics", state_files(state.files.as_ref()));
-    format!("[{}]", operator.finish())
+        .map("customMetrics", state_files(state.files.as_ref()))
+}
+
+/// What a statement of a set wrote, and its event times.
+fn output(output: &OutputProgress) -> String {
+    let object = Object::new().text("name", &output.name);
+    object
+        .raw("sink", &sink(&output.sink).finish())
+        .map("eventTime", event_time(output.event_time.as_ref()))
+        .finish()
 }
 
 /// Sorted names with numbers, as in Spark.
@@ -290,15 +320,15 @@ fn metrics(source: &SourceProgress) -> Object {
     named.fold(Object::new(), |map, (name, value)| map.text(name, value))
 }
 
-fn sink(sink: &SinkProgress) -> String {
+fn sink(sink: &SinkProgress) -> Object {
     let rows = sink.num_output_rows;
     let rows = rows.map_or("-1".to_owned(), |rows| rows.to_string());
     let object = Object::new()
         .text("description", &sink.description)
         .raw("numOutputRows", &rows);
     match &sink.metrics {
-        None => object.finish(),
-        Some(metrics) => object.raw("metrics", &sink_metrics(metrics)).finish(),
+        None => object,
+        Some(metrics) => object.raw("metrics", &sink_metrics(metrics)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod json;
 mod kinesis_metrics;
+mod outputs;
 mod record_ages;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::kinesis_metrics::KinesisMetrics;
+pub use self::outputs::OutputProgress;
 pub(in crate::query) use self::record_ages::AgeCounter;
 pub use self::record_ages::RecordAges;
 use crate::model::{BatchId, LatencyHistogram, Offsets, StreamName, UnixMillis};
@@ -45,14 +47,17 @@ pub struct StreamingQueryProgress {
     /// The duration of each step, by Spark's names: `addBatch`, `commitOffsets`, `getBatch`,
     /// `latestOffset`, `queryPlanning`, `triggerExecution`, `walCommit`.
     pub durations: BTreeMap<&'static str, Duration>,
-    /// The event times of the aggregated rows; `None` without a watermark.
+    /// The event times of the aggregated rows; `None` without a watermark. Of a statement set the range of all, and
+    /// the watermark that is furthest behind.
     pub event_time: Option<EventTimeProgress>,
-    /// The state of the GROUP BY; `None` if the statement has none.
+    /// The state of the GROUP BY; `None` if the statement has none. Of a statement set the sum of all.
     pub state_operator: Option<StateOperatorProgress>,
     /// The sources, in the order of the statement.
     pub sources: Vec<SourceProgress>,
-    /// The sink.
+    /// The sink. Of a statement set the sum of all.
     pub sink: SinkProgress,
+    /// What each statement of a statement set did, in the order of the set; empty for a query of one statement.
+    pub outputs: Vec<OutputProgress>,
     /// The time from the start of the batch to its end.
     pub processing_time: Duration,
     /// The time from when the batch was due to when it started.
@@ -189,9 +194,19 @@ pub struct KinesisSinkMetrics {
 
 impl StreamingQueryProgress {
     /// One JSON object with Spark's fields in Spark's order, followed by `processingTime`, `schedulingDelay`
-    /// and `totalDelay` in milliseconds, and by `health` and `estimatedCostPerHour`. Numbers that are not finite and empty maps are left out.
+    /// and `totalDelay` in milliseconds, and by `health` and `estimatedCostPerHour`. Numbers that are not finite and
+    /// empty maps are left out. A statement set has an entry of `stateOperators` for each GROUP BY, with its `output`,
+    /// and `outputs` after `sink`.
     pub fn to_json(&self) -> String {
         json::progress(self)
+    }
+
+    /// The sink of each statement.
+    pub(in crate::query) fn sinks(&self) -> Vec<&SinkProgress> {
+        match self.outputs.as_slice() {
+            [] => vec![&self.sink],
+            outputs => outputs.iter().map(|output| &output.sink).collect(),
+        }
     }
 
     /// The number of shard positions in this event.

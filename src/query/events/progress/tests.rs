@@ -81,6 +81,7 @@ fn some_progress() -> StreamingQueryProgress {
                 ..KinesisSinkMetrics::default()
             }),
         },
+        outputs: Vec::new(),
         processing_time: millis(33),
         scheduling_delay: millis(2),
         total_delay: millis(35),

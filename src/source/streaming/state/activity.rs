@@ -17,6 +17,16 @@ pub(crate) struct Coverage {
     pub(crate) last_arrival: Option<UnixMillis>,
 }
 
+impl Coverage {
+    /// That of a stream that an operator does not read: it holds no watermark back.
+    pub(crate) fn not_read() -> Self {
+        Self {
+            read_to: Some(UnixMillis::LAST),
+            ..Self::default()
+        }
+    }
+}
+
 /// The facts about a tracked shard that matter for a watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShardActivity {
