@@ -53,6 +53,15 @@ Where exact bytes matter, select encode(data, 'base64').
 RUST_LOG sets the log filter for stderr. The default logs warnings, but only errors of aws_config, and
 not the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::task=off).";
 
+const RUN_AFTER_HELP: &str = "\
+Statements run in order, but an INSERT or a statement set over an UNBOUNDED table starts in the
+background, with the SET statements before it, and the next statement follows. Queries with different
+targets can have one streaming.checkpoint_location. The command ends when all queries have ended. A
+query that fails does not stop the others, unless --fail-fast is given. Ctrl-C and SIGTERM end all
+queries after the batches in flight.
+
+The exit code is 1 if any statement or query failed.";
+
 const DOCTOR_AFTER_HELP: &str = "\
 For each table, doctor checks the options, the credentials (with GetCallerIdentity of STS), the clock,
 whether the stream exists, and whether each API call that the statements need is allowed, using dry
@@ -187,6 +196,8 @@ impl Connection {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run the streaming queries of files side by side, until all have ended
+    Run(Box<SideBySide>),
     /// Check what the statements in files need, without reading or writing records
     Doctor(Box<Doctor>),
     /// Print the statement that declares a stream as a table, from a sample of its records
@@ -199,6 +210,17 @@ pub(super) enum Command {
     Completions(Completions),
     /// Print the manual page, in the format of roff
     Man,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUN_AFTER_HELP)]
+pub(super) struct SideBySide {
+    /// Stop all queries when one has failed for good
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    #[command(flatten)]
+    pub(super) args: Args,
 }
 
 /// Arguments of `doctor`.
@@ -292,6 +314,7 @@ impl Task {
             Some(Command::Doctor(doctor)) => &doctor.connection,
             Some(Command::Infer(infer)) => &infer.connection,
             Some(Command::Consumers(consumers)) => &consumers.connection,
+            Some(Command::Run(run)) => &run.args.connection,
             _ => &task.args.connection,
         };
         check_endpoint(connection).map_err(|expected| {
@@ -299,7 +322,17 @@ impl Task {
             let message = format!("option '--endpoint-url': {expected}");
             Self::command().error(ErrorKind::ValueValidation, message)
         })?;
-        task.args.scripts = scripts(matches, &task.args);
+        match (&mut task.command, matches.subcommand()) {
+            (Some(Command::Run(run)), Some((_, matches))) => {
+                run.args.scripts = scripts(matches, &run.args);
+                if run.args.scripts.is_empty() {
+                    let message = "run: expected statements to run, with -f FILE or -c SQL";
+                    let kind = ErrorKind::MissingRequiredArgument;
+                    return Err(Self::command().error(kind, message));
+                }
+            }
+            _ => task.args.scripts = scripts(matches, &task.args),
+        }
         Ok(task)
     }
 }

@@ -5,6 +5,7 @@
 
 mod bounded;
 mod restart;
+mod side_by_side;
 mod streaming;
 mod upcoming;
 
@@ -24,6 +25,7 @@ use bounded::run_bounded;
 use restart::Restarts;
 use streaming::run_streaming;
 
+pub(super) use side_by_side::SideBySide;
 pub(super) use upcoming::Upcoming;
 
 /// Runs a statement and prints its result. `upcoming` are the statements after it.
@@ -34,27 +36,43 @@ pub(super) async fn run_statement(
     signals: &mut Signals,
     upcoming: &[Upcoming],
 ) -> Result<(), Failure> {
+    match is_streaming_statement(session, statement, signals).await? {
+        true => run_streaming(session, statement, output, signals, upcoming).await,
+        false => run_other(session, statement, output, signals).await,
+    }
+}
+
+/// Runs a statement, but one that streams side by side with others.
+pub(super) async fn run_or_start(
+    session: &Session,
+    (origin, statement): (String, Statement),
+    output: Output,
+    signals: &mut Signals,
+    queries: &mut SideBySide,
+) -> Result<(), Failure> {
+    match is_streaming_statement(session, &statement, signals).await? {
+        true => queries.start(session, origin, statement, signals).await,
+        false => run_other(session, &statement, output, signals).await,
+    }
+}
+
+/// Whether a statement is a streaming query. One that cannot be planned counts as none: running it reports the engine's
+/// error.
+async fn is_streaming_statement(
+    session: &Session,
+    statement: &Statement,
+    signals: &mut Signals,
+) -> Result<bool, Failure> {
     nesting::check(&statement.text).map_err(DataFusionError::from)?;
     let (ctx, text) = (session.ctx.clone(), statement.in_place());
     let asking = {
         let _on_the_engine = session.engine.enter();
         SpawnedTask::spawn(async move { is_streaming(&ctx, &text).await })
     };
-    let streaming = tokio::select! {
+    tokio::select! {
         biased;
-        stop = signals.next() => return Err(Failure::Stopped(stop)),
-        answer = asking.join() => answer.map_err(panicked)?,
-    };
-    let queries = StreamingQueries::of(&session.ctx);
-    let line = statement.line();
-    let hold = queries.hold_readiness(format!("the statement at line {line} is running"));
-    match streaming {
-        Ok(true) => {
-            drop(hold);
-            run_streaming(session, statement, output, signals, upcoming).await
-        }
-        // A statement that fails to plan is planned again there, which reports the engine's error.
-        Ok(false) | Err(_) => run_other(session, statement, output, signals).await,
+        stop = signals.next() => Err(Failure::Stopped(stop)),
+        answer = asking.join() => Ok(answer.map_err(panicked)?.unwrap_or(false)),
     }
 }
 
@@ -66,6 +84,9 @@ async fn run_other(
     output: Output,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
+    let queries = StreamingQueries::of(&session.ctx);
+    let line = statement.line();
+    let _hold = queries.hold_readiness(format!("the statement at line {line} is running"));
     let policy = session.restart.filter(|_| declares_table(&statement.text));
     let mut restarts = Restarts::new(policy, fastrand::Rng::new());
     loop {
@@ -73,9 +94,8 @@ async fn run_other(
         match run_bounded(session, statement, output, signals).await {
             Err(Failure::Query(error)) => {
                 let ran = began.elapsed();
-                let queries = StreamingQueries::of(&session.ctx);
                 restarts
-                    .wait(*error, ran, statement, &queries, signals)
+                    .wait(*error, ran, statement, &queries, signals.next())
                     .await?;
             }
             ended => return ended,

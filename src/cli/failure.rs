@@ -75,16 +75,18 @@ impl From<io::Error> for Failure {
 }
 
 /// How a run of the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// Later ones are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     /// Every statement succeeded, or the reader of stdout is gone.
     Done,
-    /// A statement failed and was reported.
-    Failed,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
     Terminated,
+    /// A statement failed and was reported.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {

@@ -76,7 +76,13 @@ fn run_task(task: Task) -> Outcome {
         Some(Command::Completions(arguments)) => install::completions(arguments.shell),
         Some(Command::Man) => install::manual(),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
-        None => run_sql(task.args, &engine, &front),
+        Some(Command::Run(run)) => {
+            let mode = Mode::SideBySide {
+                fails_fast: run.fail_fast,
+            };
+            run_sql(run.args, mode, &engine, &front)
+        }
+        None => run_sql(task.args, Mode::InOrder, &engine, &front),
     };
     // Does not wait for interrupted work, which may still be computing or printing.
     engine.shutdown_background();
@@ -88,7 +94,16 @@ fn runtime(mut builder: Builder) -> io::Result<Runtime> {
     builder.enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
-fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
+/// How the statements of scripts run.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    /// One after the other.
+    InOrder,
+    /// Streaming queries run at the same time.
+    SideBySide { fails_fast: bool },
+}
+
+fn run_sql(mut args: Args, mode: Mode, engine: &Runtime, front: &Runtime) -> Outcome {
     // That of the user, not of the embedded server.
     let own_connection = args.connection.clone();
     let _server = if args.embedded {
@@ -118,12 +133,16 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
         Ok(exports) => exports,
         Err(error) => return report(Err(error)),
     };
-    let outcome = if !args.scripts.is_empty() {
-        front.block_on(script::run(&session, &args.scripts, args.shown.output()))
+    let output = args.shown.output();
+    let outcome = if let Mode::SideBySide { fails_fast } = mode {
+        let running = script::run_side_by_side(&session, &args.scripts, output, fails_fast);
+        front.block_on(running)
+    } else if !args.scripts.is_empty() {
+        front.block_on(script::run(&session, &args.scripts, output))
     } else if io::stdin().is_terminal() {
-        front.block_on(shell::run(&session, args.shown.output()))
+        front.block_on(shell::run(&session, output))
     } else {
-        front.block_on(script::run(&session, &[Script::Stdin], args.shown.output()))
+        front.block_on(script::run(&session, &[Script::Stdin], output))
     };
     engine.block_on(exports.stop());
     outcome

@@ -5,11 +5,11 @@ use std::io;
 
 use super::args::Script;
 use super::console::print_message;
-use super::execution::{Upcoming, run_statement, unless_stopped};
+use super::execution::{SideBySide, Upcoming, run_or_start, run_statement, unless_stopped};
 use super::failure::{Failure, Outcome};
 use super::output::Output;
 use super::session::Session;
-use super::signals::Signals;
+use super::signals::{Signals, Stop};
 use super::statements::{Incoming, Statement, split};
 use super::stdin::Pieces;
 
@@ -49,6 +49,43 @@ pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -
         }
     }
     Outcome::Done
+}
+
+/// Runs scripts in order, and their streaming queries side by side until all have ended.
+pub(super) async fn run_side_by_side(
+    session: &Session,
+    scripts: &[Script],
+    output: Output,
+    fails_fast: bool,
+) -> Outcome {
+    let mut statements = Vec::new();
+    for script in scripts {
+        let text = match script {
+            Script::Stdin => io::read_to_string(io::stdin()),
+            script => read(script).map(Option::unwrap_or_default),
+        };
+        match text {
+            Ok(text) => statements.extend(split(&text).into_iter().map(|one| (script, one))),
+            Err(error) => return fail(&format!("{script}: {error}")),
+        }
+    }
+    let mut signals = match Signals::all() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
+    };
+    let mut queries = SideBySide::new(fails_fast);
+    for (script, statement) in statements {
+        let origin = format!("{script}:{}", statement.line());
+        let started = (origin, statement.clone());
+        let ran = run_or_start(session, started, output, &mut signals, &mut queries).await;
+        if let Err(failure) = ran {
+            // What follows may need it, so no more queries start, and those that run end.
+            queries.stop(Stop::Interrupt);
+            let outcome = ended(script, &statement, &failure);
+            return outcome.max(queries.wait(&mut signals).await);
+        }
+    }
+    queries.wait(&mut signals).await
 }
 
 /// The text of a script; `None` for stdin, which is read while its statements run.

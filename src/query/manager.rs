@@ -12,6 +12,7 @@ use super::cost::PublishedMetrics;
 use super::events::{Listeners, StreamingQueryListener};
 use super::handle::StreamingQuery;
 use super::health::ProbeReport;
+use super::identity::SessionQueries;
 use super::observed::ObservedQuery;
 use super::status::QueryEnd;
 
@@ -80,6 +81,8 @@ impl fmt::Debug for SessionRuns {
 impl StreamingQueries {
     /// The queries of the session of `ctx`, shared by all clones of the context.
     pub fn of(ctx: &SessionContext) -> Self {
+        // A session that is made of the state of this one later shares both.
+        SessionQueries::of(ctx);
         let state = ctx.state_ref();
         let mut state = state.write();
         if let Some(session) = state.config().get_extension::<SessionRuns>() {

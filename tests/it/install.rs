@@ -6,8 +6,9 @@ use std::process::Command;
 
 use crate::process::{command, folder};
 
-const SUBCOMMANDS: [&str; 6] = [
+const SUBCOMMANDS: [&str; 7] = [
     "doctor",
+    "run",
     "infer",
     "consumers",
     "embedded",

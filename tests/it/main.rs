@@ -54,6 +54,8 @@ mod sdk;
 mod secrets;
 mod settings;
 mod shell;
+#[cfg(unix)]
+mod side_by_side;
 mod sql_examples;
 mod starts;
 mod statement_set;

@@ -136,8 +136,8 @@ fn check_can_start(
         .find(|before| !before.ends_by_itself)
     {
         reasons.push(format!(
-            "starts only when the streaming query of {} is stopped, which does not end by itself: run it from a file \
-             of its own in a separate process, or SET streaming.trigger = 'available now' before that query",
+            "starts only when the streaming query of {} is stopped, which does not end by itself: run the file with \
+             kinesis-sql run, or SET streaming.trigger = 'available now' before that query",
             before.origin
         ));
     }

@@ -10,7 +10,7 @@ use crate::ErrorKind;
 use crate::cli::args::RestartPolicy;
 use crate::cli::console::print_message;
 use crate::cli::failure::Failure;
-use crate::cli::signals::Signals;
+use crate::cli::signals::Stop;
 use crate::cli::statements::Statement;
 use crate::error::datafusion_kind;
 use crate::options::redact;
@@ -78,14 +78,15 @@ impl Restarts {
         self.policy = None;
     }
 
-    /// Returns once it is time for another run after `error`, of a run that took `ran`, or with the failure.
+    /// Returns once it is time for another run after `error`, of a run that took `ran`, or with the failure, or when
+    /// it is `stopped`.
     pub(super) async fn wait(
         &mut self,
         error: DataFusionError,
         ran: Duration,
         statement: &Statement,
         queries: &StreamingQueries,
-        signals: &mut Signals,
+        stopped: impl Future<Output = Stop>,
     ) -> Result<(), Failure> {
         let after = self.after(&error, ran);
         let failure = Failure::from(error);
@@ -110,7 +111,7 @@ impl Restarts {
         ));
         tokio::select! {
             biased;
-            stop = signals.next() => Err(Failure::Stopped(stop)),
+            stop = stopped => Err(Failure::Stopped(stop)),
             () = sleep(wait) => Ok(()),
         }
     }

@@ -72,7 +72,7 @@ pub(super) async fn run_streaming(
                     ..
                 } = &mut runs;
                 restarts
-                    .wait(*error, ran, statement, &queries, signals)
+                    .wait(*error, ran, statement, &queries, signals.next())
                     .await?;
             }
             ended => return ended,
@@ -127,7 +127,7 @@ impl Runs<'_> {
             started = task.join() => started.map_err(panicked)??,
         };
         drop(starting);
-        if !is_resumable(session, query.run_id()) {
+        if !is_resumable(&StreamingQueries::of(&session.ctx), query.run_id()) {
             self.restarts.lose_progress();
         }
         if self.restarts.count() == 0
@@ -182,8 +182,8 @@ impl Runs<'_> {
 }
 
 /// Whether the next run continues where this one ends.
-fn is_resumable(session: &Session, run_id: &str) -> bool {
-    let runs = StreamingQueries::of(&session.ctx).observed();
+pub(super) fn is_resumable(queries: &StreamingQueries, run_id: &str) -> bool {
+    let runs = queries.observed();
     let run = runs.iter().find(|run| run.run_id() == run_id);
     run.is_some_and(|run| run.description().is_resumable)
 }
@@ -213,7 +213,7 @@ async fn start(
 }
 
 /// Whether a streaming statement returns rows, and so is no `INSERT` or statement set.
-fn returns_rows(text: &str) -> bool {
+pub(super) fn returns_rows(text: &str) -> bool {
     if is_statement_set(text) {
         return false;
     }

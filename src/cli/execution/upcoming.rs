@@ -26,7 +26,7 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
         if streams(ctx, text).await {
             return Some(format!(
                 "{origin}: this streaming statement starts only after the query before it is stopped, because that query \
-                 does not end by itself: run each in a process of its own, or \
+                 does not end by itself: run both with kinesis-sql run, or \
                  SET streaming.trigger = 'available now'"
             ));
         }

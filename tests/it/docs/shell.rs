@@ -71,6 +71,7 @@ fn the_reference_names_every_option() {
     let mut known = BTreeSet::new();
     for subcommand in [
         &[][..],
+        &["run"],
         &["doctor"],
         &["infer"],
         &["consumers"],
