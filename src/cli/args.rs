@@ -230,6 +230,9 @@ pub(super) struct Doctor {
     /// Check the statements in a file; repeatable, and later files see the tables of earlier ones
     #[arg(short, long = "file", value_name = "FILE", required = true)]
     pub(super) file: Vec<PathBuf>,
+    /// Check the files for `kinesis-sql run`, where a streaming query does not keep others waiting
+    #[arg(long)]
+    pub(super) run: bool,
     #[command(flatten)]
     pub(super) connection: Connection,
 }

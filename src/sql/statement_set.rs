@@ -20,6 +20,7 @@ const BEGIN: [&str; 3] = ["BEGIN", "STATEMENT", "SET"];
 const END: &str = "END";
 
 /// Finds the semicolons of a text that end a statement: not those between the statements of a set.
+#[cfg(any(feature = "cli", test))]
 #[derive(Debug, Default)]
 pub(crate) struct StatementEnds {
     part: PartStart,
@@ -74,6 +75,7 @@ impl PartStart {
     }
 }
 
+#[cfg(any(feature = "cli", test))]
 impl StatementEnds {
     /// Takes the next token. Whether it is a semicolon that ends a statement.
     pub(crate) fn ends_at(&mut self, token: &Token) -> bool {

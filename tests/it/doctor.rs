@@ -88,11 +88,21 @@ impl Fixture {
     }
 
     fn doctor_in(&self, region: &str, statements: &str) -> (String, Option<i32>) {
+        self.doctor_with(&[], region, statements)
+    }
+
+    fn doctor_with(
+        &self,
+        arguments: &[&str],
+        region: &str,
+        statements: &str,
+    ) -> (String, Option<i32>) {
         let file = self.folder.join("job.sql");
         fs::write(&file, statements).unwrap();
         let endpoint = &self.endpoint;
         let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
             .args(["doctor", "--endpoint-url", endpoint, "--region", region])
+            .args(arguments)
             .arg("-f")
             .arg(&file)
             .env_clear()
@@ -215,6 +225,9 @@ async fn a_statement_that_waits_for_another_or_shares_its_checkpoint_is_found() 
         assert!(said.contains(part), "{part}: {said}");
     }
     let (said, code) = fixture.doctor(&format!("{now}{first}{elsewhere}{second}"));
+    assert_eq!(code, Some(0), "{said}");
+    let both = format!("{first}{elsewhere}{second}");
+    let (said, code) = fixture.doctor_with(&["--run"], REGION, &both);
     assert_eq!(code, Some(0), "{said}");
 }
 

@@ -55,6 +55,7 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
     let mut checker = Checker {
         ctx,
         services,
+        side_by_side: files.run,
         found: Vec::new(),
         streaming: Vec::new(),
         absent: Vec::new(),
@@ -78,6 +79,8 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
 struct Checker {
     ctx: SessionContext,
     services: Arc<Services>,
+    /// Whether streaming queries are to run at the same time.
+    side_by_side: bool,
     /// In file order.
     found: Vec<Found>,
     /// The streaming statements seen so far.

@@ -130,14 +130,11 @@ fn check_can_start(
         table.uses.follows |= read.iter().any(|name| same(&table.name, name));
     }
     let mut reasons = Vec::new();
-    if let Some(before) = checker
-        .streaming
-        .iter()
-        .find(|before| !before.ends_by_itself)
-    {
+    let mut before = checker.streaming.iter();
+    if let Some(before) = before.find(|before| !before.ends_by_itself && !checker.side_by_side) {
         reasons.push(format!(
             "starts only when the streaming query of {} is stopped, which does not end by itself: run the file with \
-             kinesis-sql run, or SET streaming.trigger = 'available now' before that query",
+             kinesis-sql run, and check it with doctor --run, or SET streaming.trigger = 'available now' before that query",
             before.origin
         ));
     }
