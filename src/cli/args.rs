@@ -104,6 +104,9 @@ pub(super) struct Args {
         allow_hyphen_values = true
     )]
     command_text: Vec<String>,
+    /// Replace ${NAME} and ${NAME:-default} in '…' literals of -f, -c and stdin by environment variables; $${ is a literal ${
+    #[arg(long)]
+    pub(super) expand_env: bool,
     #[command(flatten)]
     pub(super) restart: Restart,
     #[command(flatten)]
@@ -129,6 +132,7 @@ impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Args")
             .field("embedded", &self.embedded)
+            .field("expand_env", &self.expand_env)
             .field("restart", &self.restart)
             .field("shown", &self.shown)
             .field("connection", &self.connection)
@@ -233,6 +237,9 @@ pub(super) struct Doctor {
     /// Check the files for `kinesis-sql run`, where a streaming query does not keep others waiting
     #[arg(long)]
     pub(super) run: bool,
+    /// Replace ${NAME} and ${NAME:-default} in '…' literals by environment variables, as a run with --expand-env does
+    #[arg(long)]
+    pub(super) expand_env: bool,
     #[command(flatten)]
     pub(super) connection: Connection,
 }

@@ -1,7 +1,9 @@
 //! Messages and logs on stderr.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use futures::FutureExt;
@@ -10,17 +12,36 @@ use tracing::{Instrument, Span};
 use tracing_subscriber::EnvFilter;
 
 use super::escape;
+use crate::sql::Variables;
+
+/// The environment variables whose values are not shown.
+static HIDDEN: OnceLock<Arc<Variables>> = OnceLock::new();
+
+/// From now on, stderr shows the names of these variables instead of their values.
+pub(super) fn hide_values(variables: &Arc<Variables>) {
+    // Set only once, by the session of this run.
+    let _ = HIDDEN.set(Arc::clone(variables));
+}
+
+fn without_values(text: &str) -> Cow<'_, str> {
+    match HIDDEN.get() {
+        Some(variables) => Cow::Owned(variables.mask(text)),
+        None => Cow::Borrowed(text),
+    }
+}
 
 /// Prints a message to stderr, with control characters escaped. Ignores a closed stderr.
 pub(super) fn print_message(message: &str) {
-    let _ = writeln!(io::stderr(), "{}", escape::lines(message));
+    let message = without_values(message);
+    let _ = writeln!(io::stderr(), "{}", escape::lines(&message));
 }
 
 /// Prints a message about a successful statement, dimmed on a terminal.
 pub(super) fn print_note(message: &str) {
     match io::stderr().is_terminal() {
         true => {
-            let message = escape::lines(message);
+            let message = without_values(message);
+            let message = escape::lines(&message);
             let _ = writeln!(io::stderr(), "\x1b[2m{message}\x1b[0m");
         }
         false => print_message(message),
@@ -35,10 +56,25 @@ pub(super) fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| escape::EventWriter(io::stderr()))
+        .with_writer(|| WithoutValues(escape::EventWriter(io::stderr())))
         .init();
     // Called only once, so the tracer cannot already be set.
     let _ = set_join_set_tracer(&InSpan);
+}
+
+/// Writes log events without the values of variables. An event arrives in one piece.
+struct WithoutValues<W>(W);
+
+impl<W: Write> Write for WithoutValues<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        self.0.write_all(without_values(&text).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Propagates the current span to the engine's tasks, so their log lines name the query.

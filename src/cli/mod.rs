@@ -42,6 +42,9 @@ use failure::Outcome;
 use nesting::STACK_BYTES;
 use session::Session;
 
+const NO_SHELL: &str = "--expand-env replaces variables in -f, -c and stdin, not in the shell: give statements with \
+    one of these, or leave the option out";
+
 /// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
     let task = Task::from_command_line();
@@ -114,10 +117,13 @@ fn run_sql(mut args: Args, mode: Mode, engine: &Runtime, front: &Runtime) -> Out
     } else {
         None
     };
-    let session = match Session::open(&args.connection, &args.restart, engine.handle()) {
+    let mut session = match Session::open(&args.connection, &args.restart, engine.handle()) {
         Ok(session) => session,
         Err(error) => return report(Err(error)),
     };
+    if args.expand_env {
+        session.expand_variables();
+    }
     if let Some(file) = &args.prices
         && let Err(error) = session.set_prices(file)
     {
@@ -139,6 +145,9 @@ fn run_sql(mut args: Args, mode: Mode, engine: &Runtime, front: &Runtime) -> Out
         front.block_on(running)
     } else if !args.scripts.is_empty() {
         front.block_on(script::run(&session, &args.scripts, output))
+    } else if io::stdin().is_terminal() && args.expand_env {
+        print_message(NO_SHELL);
+        Outcome::Failed
     } else if io::stdin().is_terminal() {
         front.block_on(shell::run(&session, output))
     } else {

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::signals::{Signals, Stop};
 use super::statements::{Incoming, Statement, split};
 use super::stdin::Pieces;
+use crate::sql::Unusable;
 
 /// Runs scripts in order. Reads all files before the first statement runs, so that a misspelled
 /// path fails early.
@@ -37,6 +38,13 @@ pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -
         (script, statements)
     });
     let scripts: Vec<_> = split.collect();
+    for (script, statements) in &scripts {
+        for statement in statements.iter().flatten() {
+            if let Err(outcome) = check_variables(session, script, statement) {
+                return outcome;
+            }
+        }
+    }
     let upcoming = upcoming(&scripts);
     let mut upcoming = upcoming.as_slice();
     for (script, statements) in scripts {
@@ -67,6 +75,11 @@ pub(super) async fn run_side_by_side(
         match text {
             Ok(text) => statements.extend(split(&text).into_iter().map(|one| (script, one))),
             Err(error) => return fail(&format!("{script}: {error}")),
+        }
+    }
+    for (script, statement) in &statements {
+        if let Err(outcome) = check_variables(session, script, statement) {
+            return outcome;
         }
     }
     let mut signals = match Signals::all() {
@@ -133,11 +146,24 @@ impl Runner<'_> {
                 Err(failure) => return Err((&failure).into()),
             };
             if piece.is_empty() {
-                return self.statements(script, text.finish(), &mut &[][..]).await;
+                return self.piece(script, text.finish()).await;
             }
             let statements = text.push(&piece);
-            self.statements(script, statements, &mut &[][..]).await?;
+            self.piece(script, statements).await?;
         }
+    }
+
+    /// Runs statements of stdin.
+    async fn piece(
+        &mut self,
+        script: &Script,
+        statements: impl IntoIterator<Item = Statement>,
+    ) -> Result<(), Outcome> {
+        for statement in statements {
+            check_variables(self.session, script, &statement)?;
+            self.statements(script, [statement], &mut &[][..]).await?;
+        }
+        Ok(())
     }
 
     /// Runs `statements`, which are the first of `upcoming`, and removes each from `upcoming` as it
@@ -157,6 +183,19 @@ impl Runner<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a statement whose environment variables cannot be replaced.
+fn check_variables(
+    session: &Session,
+    script: &Script,
+    statement: &Statement,
+) -> Result<(), Outcome> {
+    let checked = match &session.variables {
+        Some(variables) => variables.check(&statement.in_place()),
+        None => Ok(()),
+    };
+    checked.map_err(|Unusable { line, message }| fail(&format!("{script}:{line}: {message}")))
 }
 
 fn fail(message: &str) -> Outcome {

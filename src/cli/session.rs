@@ -13,10 +13,12 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
 use super::args::{Connection, Restart, RestartPolicy};
+use super::console::hide_values;
 use super::hints::with_tables;
 use crate::error::from_datafusion;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
+use crate::sql::Variables;
 use crate::{Result, Services};
 
 /// State shared by all statements of a run.
@@ -27,6 +29,8 @@ pub(super) struct Session {
     pub(super) engine: Handle,
     /// When streaming statements are started again.
     pub(super) restart: Option<RestartPolicy>,
+    /// The environment variables that statements may use.
+    pub(super) variables: Option<Arc<Variables>>,
 }
 
 impl Session {
@@ -39,7 +43,13 @@ impl Session {
             ctx: context(&services(connection))?,
             engine: engine.clone(),
             restart: restart.policy(),
+            variables: None,
         })
+    }
+
+    /// Lets statements use the environment variables of the process.
+    pub(super) fn expand_variables(&mut self) {
+        self.variables = Some(with_variables(&self.ctx));
     }
 
     /// Estimates costs from the prices in `file`.
@@ -83,6 +93,14 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
     register_shared(&ctx, services);
     crate::fail_on_overflow(&ctx);
     Ok(ctx)
+}
+
+/// Lets the statements of `ctx` use the environment variables of the process, whose values stderr then hides.
+pub(super) fn with_variables(ctx: &SessionContext) -> Arc<Variables> {
+    let variables = Variables::new(std::env::vars_os());
+    variables.install(ctx);
+    hide_values(&variables);
+    variables
 }
 
 /// Plans one statement. Statements without rows (DDL, SET) have been executed when this returns.

@@ -68,6 +68,12 @@ pub(crate) fn message(message: &str, sql: &str) -> String {
         for secret in [written, bare, &bare.replace("''", "'")] {
             message = mask_word(&message, secret);
         }
+        // The default of an environment variable, `${NAME:-default}`.
+        let defaults = bare.split("${").skip(1);
+        let defaults = defaults.filter_map(|variable| variable.split_once(":-")?.1.split_once('}'));
+        for (default, _) in defaults {
+            message = mask_word(&message, default);
+        }
         // A message may quote part of a URL, or another spelling of it.
         for (before, _) in [bare.split_once('@'), bare.rsplit_once('@')]
             .into_iter()
@@ -110,6 +116,11 @@ fn has_secret(text: &str) -> bool {
 /// Masks `word` where it is a whole word, so that a short value does not damage other words of the
 /// message.
 pub(crate) fn mask_word(text: &str, word: &str) -> String {
+    replace_word(text, word, MASK)
+}
+
+/// Replaces `word` where it is a whole word.
+pub(crate) fn replace_word(text: &str, word: &str, by: &str) -> String {
     if word.is_empty() {
         return text.to_owned();
     }
@@ -121,7 +132,7 @@ pub(crate) fn mask_word(text: &str, word: &str) -> String {
             || text[after..].starts_with(char::is_alphanumeric);
         if !joined {
             masked.push_str(&text[end..start]);
-            masked.push_str(MASK);
+            masked.push_str(by);
             end = after;
         }
     }

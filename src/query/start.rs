@@ -70,7 +70,7 @@ impl StreamingQueryBuilder {
             name: name.clone().or_else(|| plan.target_name()),
             text: QueryText {
                 sink: sink(&plan, &output),
-                statement: Some(self.definition.text()),
+                statement: Some(self.definition.identity(&self.ctx)),
             },
         };
         let queries = SessionQueries::of(&self.ctx);

@@ -15,6 +15,7 @@
 //! - [`describe`]: `DESCRIBE` shows where the columns of a Kinesis table come from.
 //! - [`column_lists`]: refuses parts of the column list of a Kinesis table that would have no effect, and gives
 //!   TIMESTAMP WITH TIME ZONE in it a time zone.
+//! - [`variables`]: environment variables in string literals, for the command.
 //! - [`show_create`], [`duplicate_columns`], [`file_checks`], [`hints`]: complete `SHOW CREATE TABLE`
 //!   output, distinct column names, file tables whose format or location does not exist, and error
 //!   messages that name an alternative.
@@ -39,6 +40,12 @@ mod show_create;
 mod statement;
 mod statement_set;
 mod token_offsets;
+mod tokens;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "only the command sets variables")
+)]
+mod variables;
 pub(crate) mod windows;
 
 pub(crate) use engine_rules::expect_rules;
@@ -53,3 +60,5 @@ pub(crate) use statement_set::StatementEnds;
 pub(crate) use statement_set::{is_statement_set, statement_set_of, statements_of_set};
 #[cfg(feature = "cli")]
 pub(crate) use token_offsets::TokenOffsets;
+pub(crate) use variables::Unusable;
+pub(crate) use variables::{Variables, hash_of_values};

@@ -25,6 +25,8 @@ use super::json;
 use super::settings;
 use super::show_create;
 use super::statement_set::is_statement_set;
+use super::tokens;
+use super::variables;
 use super::windows;
 use crate::error::Error;
 use crate::table::relist_files;
@@ -84,9 +86,14 @@ async fn parse(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionE
     }
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
-    let mut statement = match state.sql_to_statement(sql, &dialect) {
+    let filled = variables::filled(&state, sql)?;
+    let parsed = match &filled {
+        Some(filled) => tokens::parse(&state, filled.clone()),
+        None => state.sql_to_statement(sql, &dialect),
+    };
+    let mut statement = match parsed {
         Ok(statement) => statement,
-        Err(error) => json::parse_question_marks(&state, sql)
+        Err(error) => json::parse_question_marks(&state, sql, filled)
             .ok_or_else(|| hints::with_syntax_hint(error, sql))?,
     };
     if is_show_tables(&statement) && state.config_options().catalog.information_schema {

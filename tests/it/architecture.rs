@@ -56,6 +56,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
         "hyper::",
         &["kinesis/simulator/http_server/", "monitor/server/"],
     ),
+    ("sha2::", &["sql/variables"]),
     ("rcgen::", &["kinesis/simulator/http_server/"]),
     ("tokio_rustls::", &["kinesis/simulator/http_server/"]),
     ("axum::", &["monitor/server/"]),

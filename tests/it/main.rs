@@ -20,6 +20,7 @@ mod doctor;
 #[path = "../../src/checkpoint/tests/dynamo.rs"]
 mod dynamo;
 mod embedded;
+mod expand_env;
 #[cfg(any(feature = "cloudwatch", feature = "otlp"))]
 mod exports;
 mod files;

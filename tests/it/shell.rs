@@ -347,3 +347,13 @@ fn a_second_ctrl_c_stops_at_once() {
     terminal.line("\\q");
     assert_eq!(terminal.exit_code(), Some(0));
 }
+
+#[test]
+fn variables_are_not_replaced_in_the_shell() {
+    let state = state("expand-env");
+    let Some(mut terminal) = Terminal::open_with(&state, "--expand-env") else {
+        return;
+    };
+    terminal.until("not in the shell");
+    assert_eq!(terminal.exit_code(), Some(1));
+}

@@ -23,11 +23,11 @@ use super::console::print_message;
 use super::failure::{Outcome, reason};
 use super::hints::with_tables;
 use super::nesting;
-use super::session::{context, services};
+use super::session::{context, services, with_variables};
 use super::statements::{Statement, split};
 use crate::error::from_datafusion;
 use crate::options::redact;
-use crate::sql::{StreamingSettings, is_statement_set, plan_to_run};
+use crate::sql::{StreamingSettings, Unusable, Variables, is_statement_set, plan_to_run};
 use crate::table::{KinesisTableBuilder, Services, kinesis_table};
 use report::Section;
 use table::Table;
@@ -52,23 +52,30 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
             return Outcome::Failed;
         }
     };
+    let variables = doctor.expand_env.then(|| with_variables(&ctx));
     let mut checker = Checker {
         ctx,
         services,
-        side_by_side: files.run,
+        side_by_side: doctor.run,
         found: Vec::new(),
         streaming: Vec::new(),
         absent: Vec::new(),
     };
     for (file, text) in texts {
         for statement in split(&text) {
-            let origin = format!("{file}:{}", statement.line());
-            Box::pin(checker.statement(&origin, &statement)).await;
+            checker
+                .statement(&file, &statement, variables.as_deref())
+                .await;
         }
     }
     let sections = checker.sections().await;
+    let report = report::text(&sections);
+    let report = match &variables {
+        Some(variables) => variables.mask(&report),
+        None => report,
+    };
     // If stdout is closed, the exit code still reports the result.
-    let _ = write!(io::stdout(), "{}", report::text(&sections));
+    let _ = write!(io::stdout(), "{report}");
     match report::failures(&sections) {
         0 => Outcome::Done,
         _ => Outcome::Failed,
@@ -111,7 +118,28 @@ enum Found {
 }
 
 impl Checker {
-    async fn statement(&mut self, origin: &str, statement: &Statement) {
+    /// Checks a statement of `file`, and its variables before that.
+    async fn statement(
+        &mut self,
+        file: &str,
+        statement: &Statement,
+        variables: Option<&Variables>,
+    ) {
+        let usable = variables.map_or(Ok(()), |all| all.check(&statement.in_place()));
+        match usable {
+            Ok(()) => {
+                let origin = format!("{file}:{}", statement.line());
+                Box::pin(self.expanded(&origin, statement)).await;
+            }
+            Err(Unusable { line, message }) => {
+                let mut section = section_for(&format!("{file}:{line}"), statement);
+                section.failed("variable", message);
+                self.found.push(Found::Checked(section));
+            }
+        }
+    }
+
+    async fn expanded(&mut self, origin: &str, statement: &Statement) {
         if let Err(error) = nesting::check(&statement.text) {
             return self.refused(origin, statement, &error.into());
         }

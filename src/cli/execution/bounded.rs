@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
@@ -20,6 +23,7 @@ use crate::cli::progress::{BoundedProgress, losses, skipped, unfit};
 use crate::cli::session::{Session, plan};
 use crate::cli::signals::Signals;
 use crate::cli::statements::Statement;
+use crate::sql::Variables;
 
 /// Sent by the task that executes a statement.
 enum Event {
@@ -124,12 +128,35 @@ async fn execute(
         return Ok(());
     }
     let mut batches = execute_stream(plan, task)?;
+    let variables = Variables::of(ctx.state_ref().read().config());
+    let variables = variables.filter(|_| kind == ResultKind::Text);
     while let Some(batch) = batches.next().await {
-        if events.send(Event::Batch(batch?)).await.is_err() {
+        let mut batch = batch?;
+        if let Some(variables) = &variables {
+            batch = without_values(&batch, variables)?;
+        }
+        if events.send(Event::Batch(batch)).await.is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// The rows of a plan or a statement, which show variables instead of their values.
+fn without_values(batch: &RecordBatch, variables: &Variables) -> DataFusionResult<RecordBatch> {
+    let columns = batch.columns().iter().map(|column| {
+        let kind = column.data_type();
+        if !matches!(kind, DataType::Utf8 | DataType::Utf8View) {
+            return Ok(Arc::clone(column));
+        }
+        let texts = cast(column, &DataType::Utf8)?;
+        let texts = texts.as_string::<i32>().iter();
+        let masked = texts.map(|text| text.map(|text| variables.mask(text)));
+        let masked: ArrayRef = Arc::new(masked.collect::<StringArray>());
+        cast(&masked, kind)
+    });
+    let columns: Result<_, ArrowError> = columns.collect();
+    Ok(RecordBatch::try_new(batch.schema(), columns?)?)
 }
 
 /// Whether a statement is `SHOW CREATE TABLE`, whose plan looks like a query's.

@@ -1,12 +1,14 @@
 //! Masks secrets in texts.
 
+use std::sync::Arc;
+
 use datafusion::catalog::{MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
 use crate::options::redact;
 use crate::query::ObservedQuery;
-use crate::sql::StreamingSettings;
+use crate::sql::{StreamingSettings, Variables};
 use crate::table::KinesisTable;
 
 /// A shorter secret is not looked for: it may be part of any text, and masking it would show what it is.
@@ -16,6 +18,8 @@ const SHORTEST_SECRET: usize = 8;
 #[derive(Debug, Default)]
 pub(in crate::monitor) struct Mask {
     secrets: Vec<String>,
+    /// The environment variables that statements have used.
+    variables: Option<Arc<Variables>>,
 }
 
 impl Mask {
@@ -33,7 +37,8 @@ impl Mask {
         // A secret may be part of another.
         secrets.sort_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
         secrets.dedup();
-        Self { secrets }
+        let variables = Variables::of(ctx.state_ref().read().config());
+        Self { secrets, variables }
     }
 
     /// `text` without the values of secret options, wherever they stand.
@@ -57,6 +62,10 @@ impl Mask {
     fn secret_at_end(&self, text: &str) -> Option<usize> {
         let secrets = self.secrets.iter();
         let secrets = secrets.flat_map(|secret| [secret.clone(), quoted(secret)]);
+        let values = self.variables.iter();
+        let values = values.flat_map(|variables| variables.hidden());
+        let values = values.filter(|value| value.len() >= SHORTEST_SECRET);
+        let secrets = secrets.chain(values);
         let lengths = secrets.filter_map(|secret| {
             let ends = secret
                 .char_indices()
@@ -66,15 +75,19 @@ impl Mask {
         lengths.max()
     }
 
-    /// `text`, which may be JSON, without the secrets of the tables.
+    /// `text`, which may be JSON, without the secrets of the tables and the values of environment variables.
     pub(in crate::monitor) fn known(&self, text: String) -> String {
         let secrets = self.secrets.iter();
         let spellings = secrets.flat_map(|secret| [secret.clone(), quoted(secret)]);
-        spellings.fold(text, |text, secret| match text.contains(&secret) {
+        let masked = spellings.fold(text, |text, secret| match text.contains(&secret) {
             true => redact::mask_word(&text, &secret),
             // Not copied, because the progress of a query over many shards is long.
             false => text,
-        })
+        });
+        match &self.variables {
+            Some(variables) => variables.mask(&masked),
+            None => masked,
+        }
     }
 }
 
@@ -125,11 +138,26 @@ pub(super) fn kinesis_tables(ctx: &SessionContext) -> Vec<(String, KinesisTable)
 mod tests {
     use super::*;
 
+    #[cfg(feature = "cli")]
+    #[test]
+    fn environment_variables_are_shown_by_name() {
+        let variables = Variables::new([("KEY".into(), "correct-horse-battery".into())]);
+        variables.check("SELECT '${KEY}'").unwrap();
+        let mask = Mask {
+            secrets: Vec::new(),
+            variables: Some(variables),
+        };
+        let text = "'correct-horse-battery' is unknown";
+        assert_eq!(mask.text(text), "'${KEY}' is unknown");
+        assert_eq!(mask.start_of_text("a correct-hor…"), "a …");
+    }
+
     #[test]
     fn a_secret_that_was_cut_off_is_not_shown() {
         let secrets = ["correct-horse-battery", "canary-canary-", "q\"uoted-secret"];
         let mask = Mask {
             secrets: secrets.map(str::to_owned).to_vec(),
+            variables: None,
         };
         for (text, expected) in [
             ("a correct-horse-battery", "a ***"),

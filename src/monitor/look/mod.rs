@@ -109,7 +109,7 @@ impl Look {
 
     /// The settings of the session and the options of its tables.
     pub(super) fn settings(&self) -> SettingsView {
-        SettingsView::of(&self.ctx)
+        SettingsView::of(&self.ctx, &self.mask())
     }
 }
 

@@ -4,7 +4,7 @@ use datafusion::common::config::{ConfigEntry, ExtensionOptions};
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
-use super::mask::kinesis_tables;
+use super::mask::{Mask, kinesis_tables};
 use crate::options::{all, may_hold_secret};
 use crate::sql::StreamingSettings;
 use crate::table::KinesisTable;
@@ -67,7 +67,7 @@ pub(in crate::monitor) struct SettingsView {
 }
 
 impl SettingsView {
-    pub(super) fn of(ctx: &SessionContext) -> Self {
+    pub(super) fn of(ctx: &SessionContext, mask: &Mask) -> Self {
         let settings = StreamingSettings::of(ctx.state_ref().read().config_options());
         let defaults = StreamingSettings::default().entries().into_iter();
         let settings = settings.entries().into_iter().zip(defaults);
@@ -83,34 +83,38 @@ impl SettingsView {
                 platform: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             },
             settings: settings
-                .map(|(entry, default)| setting(entry, &default))
+                .map(|(entry, default)| setting(entry, &default, mask))
                 .collect(),
             tables: tables
-                .map(|(name, table)| table_view(name, &table))
+                .map(|(name, table)| table_view(name, &table, mask))
                 .collect(),
         }
     }
 }
 
-fn setting(entry: ConfigEntry, default: &ConfigEntry) -> SettingView {
-    let origin = match entry.value == default.value {
-        true => Origin::Default,
-        false => Origin::Given,
+fn setting(entry: ConfigEntry, default: &ConfigEntry, mask: &Mask) -> SettingView {
+    let value = entry.value.map(masked);
+    let (value, origin) = match value == default.value {
+        true => (value, Origin::Default),
+        false => (value.map(|value| mask.known(value)), Origin::Given),
     };
     SettingView {
         name: entry.key,
-        value: entry.value.map(masked),
+        value,
         origin,
         description: entry.description,
     }
 }
 
-fn table_view(name: String, table: &KinesisTable) -> TableView {
+fn table_view(name: String, table: &KinesisTable, mask: &Mask) -> TableView {
     let options = table.options();
     let given = table.given_options().shown();
     let view = |option: &crate::options::OptionSpec| {
         let (value, origin) = match given.get(option.name) {
-            Some(value) => (value.clone().or(Some(MASK.to_owned())), Origin::Given),
+            Some(value) => {
+                let shown = value.clone().map(|value| mask.known(value));
+                (shown.or(Some(MASK.to_owned())), Origin::Given)
+            }
             None => match session_value(option.name, table) {
                 Some(value) => (Some(value), Origin::Session),
                 None => (option.default.map(str::to_owned), Origin::Default),
@@ -124,7 +128,7 @@ fn table_view(name: String, table: &KinesisTable) -> TableView {
     };
     TableView {
         table: name,
-        stream: options.stream.to_string(),
+        stream: mask.known(options.stream.to_string()),
         is_unbounded: table.is_unbounded(),
         options: all().map(view).collect(),
     }

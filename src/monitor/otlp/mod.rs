@@ -31,6 +31,7 @@ use crate::aws::{AwsAccess, Request, RequestSender};
 use crate::error::Result;
 use crate::model::{Clock, ConnectionSettings, SystemClock, UnixMillis};
 use crate::query::StreamingQueries;
+use crate::sql::Variables;
 
 /// How long the last export may take.
 const LAST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,7 +95,8 @@ impl OtlpExporter {
             .requests(&ConnectionSettings::default())
             .await?;
         let spans = settings.traces.as_ref().map(|_| {
-            let spans = Arc::new(SpanCollector::new(settings.sampled));
+            let variables = Variables::of(ctx.state_ref().read().config());
+            let spans = Arc::new(SpanCollector::new(settings.sampled, variables));
             StreamingQueries::of(ctx).add_listener(Arc::<SpanCollector>::clone(&spans));
             spans
         });

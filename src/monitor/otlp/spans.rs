@@ -1,7 +1,7 @@
 //! Spans of queries and batches, from their events.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -17,6 +17,7 @@ use crate::query::{
     SourceProgress, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
     StreamingQueryTerminated,
 };
+use crate::sql::Variables;
 
 /// How many spans wait for the next export at most.
 const MAX_SPANS: usize = 4_096;
@@ -39,6 +40,8 @@ const PHASES: [&str; 6] = [
 pub(super) struct SpanCollector {
     /// The share of batches with spans.
     sampled: f64,
+    /// The environment variables whose values are not exported.
+    variables: Option<Arc<Variables>>,
     collected: Mutex<Collected>,
 }
 
@@ -59,9 +62,10 @@ struct QuerySpan {
 }
 
 impl SpanCollector {
-    pub(super) fn new(sampled: f64) -> Self {
+    pub(super) fn new(sampled: f64, variables: Option<Arc<Variables>>) -> Self {
         Self {
             sampled,
+            variables,
             collected: Mutex::default(),
         }
     }
@@ -71,6 +75,13 @@ impl SpanCollector {
         let mut collected = self.collected();
         let spans = std::mem::take(&mut collected.spans);
         (spans, std::mem::take(&mut collected.dropped))
+    }
+
+    fn shown(&self, message: &str) -> String {
+        match &self.variables {
+            Some(variables) => variables.mask(message),
+            None => message.to_owned(),
+        }
     }
 
     fn collected(&self) -> MutexGuard<'_, Collected> {
@@ -127,7 +138,7 @@ impl StreamingQueryListener for SpanCollector {
             end_time_unix_nano: nanos(event.timestamp),
             attributes,
             status: error.map(|error| Status {
-                message: error.to_string(),
+                message: self.shown(&error.to_string()),
                 code: StatusCode::Error.into(),
             }),
             ..Span::default()

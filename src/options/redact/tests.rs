@@ -54,6 +54,15 @@ fn a_password_in_the_url_of_a_registry_is_masked() {
 }
 
 #[test]
+fn the_default_of_a_variable_is_a_secret_value_of_its_option() {
+    let sql =
+        "OPTIONS ('kinesis.awsSecretKey' '${KEY:-hidden}', 'kinesis.region' '${REGION:-here}')";
+    let shown = message("keys 'hidden' of here", sql);
+    assert_eq!(shown, "keys '***' of here");
+    assert!(!statement(sql).contains("hidden"));
+}
+
+#[test]
 fn a_missing_quote_does_not_prevent_masking() {
     let redacted = statement("LOCATION 's OPTIONS ('kinesis.awsSecretKey' 'hidden')");
     assert_eq!(

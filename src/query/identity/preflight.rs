@@ -64,7 +64,7 @@ pub(crate) async fn expect_own_checkpoint(
     };
     let current = QueryText {
         sink,
-        statement: Some(definition.text()),
+        statement: Some(definition.identity(ctx)),
     };
     match logged {
         Some(logged) if !continues(ctx, &logged, &current, written.as_ref()).await => {

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::checkpoint::QueryText;
 use crate::error::{Error, ErrorKind};
 use crate::query::plan::{differ_in_aliases_only, is_plan_text};
-use crate::sql::logical_plan;
+use crate::sql::{hash_of_values, logical_plan};
 
 /// How many characters of a statement a message shows.
 const MAX_SHOWN: usize = 1_000;
@@ -44,7 +44,8 @@ pub(super) async fn continues(
     let (Some(before), Some(now), Some(plan)) = (&was.statement, &current.statement, plan) else {
         return false;
     };
-    if was.sink != current.sink || is_plan_text(before) || is_plan_text(now) {
+    let same_values = hash_of_values(before) == hash_of_values(now);
+    if was.sink != current.sink || !same_values || is_plan_text(before) || is_plan_text(now) {
         return false;
     }
     let before = logical_plan(ctx, before).await;
@@ -52,10 +53,14 @@ pub(super) async fn continues(
 }
 
 /// Whether two texts are the same statement. Comments, white space and the case of unquoted words are
-/// ignored. The texts of plans are compared exactly: the names in them are not quoted, so case counts.
+/// ignored, but not the hash of the values of variables. The texts of plans are compared exactly: the names in
+/// them are not quoted, so case counts.
 pub(crate) fn same_statement(one: &str, other: &str) -> bool {
     let is_plan = is_plan_text(one) || is_plan_text(other);
-    one == other || (!is_plan && tokens(one) == tokens(other))
+    one == other
+        || (!is_plan
+            && hash_of_values(one) == hash_of_values(other)
+            && tokens(one) == tokens(other))
 }
 
 /// The significant tokens of a statement; its text if it cannot be tokenized.
@@ -78,17 +83,28 @@ fn tokens(statement: &str) -> Vec<Token> {
 
 /// The error for a query that is started at the checkpoint of another one.
 pub(super) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -> Error {
+    let cause = changed_values(was, now);
     let (was, now) = (Shown(was, now), Shown(now, was));
     Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "checkpoint '{location}' belongs to another query:\n  was: {was}\n  now: {now}\n\
+            "checkpoint '{location}' belongs to another query:\n  was: {was}\n  now: {now}\n{cause}\
              This query would continue where the other one stopped, and skip all records before that. Give it \
              a checkpoint location of its own. If it is meant to replace the other query, accept the change \
              for one start: SET streaming.accept_changed_query = 'true' before the statement, or \
              accept_changed_query() in code"
         ),
     )
+}
+
+/// What to say if the statements differ only in the values of their variables.
+fn changed_values(was: &QueryText, now: &QueryText) -> &'static str {
+    match (&was.statement, &now.statement) {
+        (Some(was), Some(now)) if tokens(was) == tokens(now) && !same_statement(was, now) => {
+            "The values of its environment variables are not those of the earlier start. "
+        }
+        _ => "",
+    }
 }
 
 /// The error for a second query of a session that is started at the checkpoint of the first.
@@ -174,6 +190,26 @@ mod tests {
         ] {
             assert!(!is_same_query(&one, &query("Rows", Some(other))), "{other}");
         }
+    }
+
+    #[test]
+    fn changed_values_of_variables_change_a_statement() {
+        let statement = |hash: &str| {
+            let text = format!("SELECT data FROM words\n-- SHA-256 of the values: {hash}");
+            query("Rows", Some(&text))
+        };
+        let (one, other) = (statement("0011223344556677"), statement("8899aabbccddeeff"));
+        assert!(is_same_query(&one, &one.clone()));
+        assert!(!is_same_query(&one, &other));
+        let none = query("Rows", Some("SELECT data FROM words"));
+        assert!(!is_same_query(&one, &none));
+        let message = refuse_changed("memory://values", &one, &other).to_string();
+        assert!(
+            message.contains("values of its environment variables"),
+            "{message}"
+        );
+        let message = refuse_changed("memory://sink", &none, &query("Other", None)).to_string();
+        assert!(!message.contains("environment variables"), "{message}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{PlanSource, StreamingPlan};
 use crate::checkpoint::AggregationMetadata;
 use crate::error::{Error, Result, from_datafusion};
 use crate::model::OutputMode;
-use crate::sql::StreamingSettings;
+use crate::sql::{StreamingSettings, Variables};
 use crate::state::{
     Attached, ExpiryColumn, NamePatterns, StateRule, StateStore, Streams, attach, stateful_node,
     stateful_session,
@@ -72,6 +72,16 @@ impl AggregationPlan {
                 .skip_partial_aggregation_probe_ratio_threshold = NEVER_SKIPPED;
         }
         Ok(session)
+    }
+
+    /// Takes the values of variables out of the texts that are stored and shown.
+    pub(super) fn hide_values(&mut self, variables: &Variables) {
+        let description = &mut self.description;
+        let groups = description.group_by.iter_mut();
+        let texts = groups.chain(&mut description.aggregates);
+        for text in texts.chain(&mut description.event_time) {
+            *text = variables.identify_expression(text);
+        }
     }
 }
 

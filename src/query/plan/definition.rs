@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 
 use super::{QueryPlan, StreamingPlan, statement_set};
 use crate::error::{Error, Result, from_datafusion};
-use crate::sql::{StreamingSettings, is_statement_set, logical_plan, statement_set_of};
+use crate::sql::{StreamingSettings, Variables, is_statement_set, logical_plan, statement_set_of};
 use crate::table::relist_files;
 
 /// The first line of the text of a plan, which distinguishes it from SQL.
@@ -72,8 +72,20 @@ impl QueryDefinition {
         }
     }
 
-    /// The text that identifies the query at its checkpoint: the SQL, or the plan as `EXPLAIN` shows it
-    /// before it is optimized.
+    /// The text that identifies the query at its checkpoint: that which is shown, with a hash of the values of
+    /// its variables.
+    pub(in crate::query) fn identity(&self, ctx: &SessionContext) -> String {
+        match self {
+            Self::Sql(_) => {
+                let variables = Variables::of(ctx.state_ref().read().config());
+                let text = self.text();
+                variables.map_or_else(|| text.clone(), |variables| variables.identify(&text))
+            }
+            Self::Plan(_) => self.text(),
+        }
+    }
+
+    /// The text to show: the SQL, or the plan as `EXPLAIN` shows it before it is optimized.
     pub(in crate::query) fn text(&self) -> String {
         match self {
             Self::Sql(sql) => sql.trim().to_owned(),

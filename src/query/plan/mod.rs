@@ -28,7 +28,7 @@ use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
 use crate::sql::windows::expand_tumble;
-use crate::sql::{StreamingSettings, check_overflow};
+use crate::sql::{StreamingSettings, Variables, check_overflow};
 use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 
 pub(in crate::query) use aggregation::AggregationPlan;
@@ -137,8 +137,13 @@ impl StreamingPlan {
         for source in &sources {
             source.table().expect_readable()?;
         }
-        let (plan, aggregation) =
+        let (plan, mut aggregation) =
             aggregation::find(plan, &mut sources, settings).map_err(from_datafusion)?;
+        if let (Some(aggregation), Some(variables)) =
+            (&mut aggregation, Variables::of(state.config()))
+        {
+            aggregation.hide_values(&variables);
+        }
         let mut session = match &aggregation {
             Some(aggregation) => aggregation.session(state)?,
             None => state.clone(),

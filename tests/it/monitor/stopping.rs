@@ -164,3 +164,36 @@ fn the_command_refuses_an_open_page_and_a_token_without_a_page() {
         "{host}"
     );
 }
+
+#[test]
+fn the_command_shows_variables_instead_of_their_values() {
+    let statements = "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION '${STREAM}' \
+                      OPTIONS ('kinesis.createStream' 'true'); \
+                      SET streaming.query_name = 'endless'; \
+                      SELECT data FROM words WHERE partitionKey <> '${KEY}'";
+    let mut with_page = command();
+    with_page.args(["--embedded", "--expand-env", "--ui", "0", "-c", statements]);
+    with_page
+        .env("STREAM", "canary-stream")
+        .env("KEY", "canary-key");
+    let run = Running::spawn(&mut with_page);
+    let client = Client::at(&url(&run));
+    while !client.page("/").contains("endless") {
+        std::thread::yield_now();
+    }
+    let queries = client.json("/api/v1/queries");
+    let run_id = queries["queries"][0]["runId"].as_str().unwrap();
+    let paths = pages(run_id, 0).into_iter().chain(resources(run_id, 0));
+    for path in paths {
+        let shown = client.get(&path).body;
+        assert!(!shown.contains("canary"), "{path}: {shown}");
+    }
+    let shown = queries.to_string();
+    assert!(
+        shown.contains("'${KEY}'") && shown.contains("\"${STREAM}\""),
+        "{shown}"
+    );
+    assert!(client.page("/settings").contains("${STREAM}"));
+    run.signal("-TERM");
+    run.wait();
+}
