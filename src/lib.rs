@@ -44,6 +44,7 @@ mod sink;
 mod source;
 mod sql;
 mod state;
+mod stores;
 mod table;
 
 mod error;

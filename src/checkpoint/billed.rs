@@ -3,6 +3,8 @@
 use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::stores::CountRequests;
+
 /// What AWS bills for requests to a store since it was opened. Requests to other stores are not billed, or not by AWS.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
@@ -51,19 +53,6 @@ impl BillCounter {
         }
     }
 
-    /// Counts a request to S3. Deletions are free.
-    #[cfg(feature = "aws")]
-    pub(super) fn s3(&self, method: &str, query: Option<&str>) {
-        let query = query.unwrap_or_default();
-        let counter = match method {
-            "DELETE" => return,
-            "POST" if query == "delete" || query.starts_with("delete=") => return,
-            "GET" | "HEAD" if !query.contains("list-type=") => &self.s3_reads,
-            _ => &self.s3_writes,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Counts write request units of DynamoDB.
     #[cfg(feature = "dynamodb")]
     pub(super) fn dynamodb_wrote(&self, units: Option<f64>) {
@@ -75,6 +64,20 @@ impl BillCounter {
     #[cfg(feature = "dynamodb")]
     pub(super) fn dynamodb_read(&self, units: Option<f64>) {
         self.read_halves.fetch_add(halves(units), Ordering::Relaxed);
+    }
+}
+
+impl CountRequests for BillCounter {
+    /// Deletions are free.
+    fn s3(&self, method: &str, query: Option<&str>) {
+        let query = query.unwrap_or_default();
+        let counter = match method {
+            "DELETE" => return,
+            "POST" if query == "delete" || query.starts_with("delete=") => return,
+            "GET" | "HEAD" if !query.contains("list-type=") => &self.s3_reads,
+            _ => &self.s3_writes,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 

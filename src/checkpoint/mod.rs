@@ -113,13 +113,13 @@ pub(crate) use dynamodb::open as open_table;
 #[cfg(all(feature = "cli", feature = "dynamodb"))]
 pub(crate) use dynamodb::try_table;
 
+#[doc(hidden)]
+pub use crate::stores::set_memory;
 pub use billed::BilledRequests;
 pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbCommitter;
 pub use object_committer::ObjectStoreCommitter;
-#[doc(hidden)]
-pub use objects::location::set_memory;
 
 /// Opens the log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
 pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {

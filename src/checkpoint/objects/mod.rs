@@ -4,8 +4,6 @@
 pub(super) mod hdfs;
 pub(super) mod local_files;
 pub(super) mod location;
-#[cfg(feature = "aws")]
-mod s3_client;
 mod store;
 mod temporary_names;
 

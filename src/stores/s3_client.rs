@@ -13,7 +13,7 @@ use object_store::{
 };
 use tokio::sync::OnceCell;
 
-use super::super::billed::BillCounter;
+use super::requests::CountRequests;
 use crate::aws::{AwsAccess, ClientConfig, Network};
 use crate::error::Error;
 use crate::model::{ConnectionSettings, Secret, parse_duration};
@@ -86,14 +86,14 @@ impl CredentialProvider for DefaultCredentials {
 pub(super) struct DefaultConnector {
     pub(super) access: Arc<DefaultAccess>,
     /// Where requests are counted.
-    pub(super) bill: Arc<BillCounter>,
+    pub(super) counter: Arc<dyn CountRequests>,
 }
 
 impl HttpConnector for DefaultConnector {
     fn connect(&self, options: &ClientOptions) -> StoreResult<HttpClient> {
         Ok(HttpClient::new(Connection {
             access: Arc::clone(&self.access),
-            bill: Arc::clone(&self.bill),
+            counter: Arc::clone(&self.counter),
             options: options.clone(),
             client: OnceCell::new(),
         }))
@@ -104,7 +104,7 @@ impl HttpConnector for DefaultConnector {
 #[derive(Debug)]
 struct Connection {
     access: Arc<DefaultAccess>,
-    bill: Arc<BillCounter>,
+    counter: Arc<dyn CountRequests>,
     options: ClientOptions,
     client: OnceCell<reqwest::Client>,
 }
@@ -123,7 +123,7 @@ impl HttpService for Connection {
         let client = self.client.get_or_try_init(create).await;
         let client = client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let unknown = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
-        self.bill
+        self.counter
             .s3(request.method().as_str(), request.uri().query());
         match client.call(request).await {
             Ok(answer) => match network.refused_by_proxy(&url, answer.status().as_u16()) {

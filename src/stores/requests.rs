@@ -1,0 +1,13 @@
+//! Who is told of requests to a store.
+
+use std::fmt;
+
+/// Is told of each request to S3, by its method and query.
+pub(crate) trait CountRequests: fmt::Debug + Send + Sync {
+    /// A request is about to be sent.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(dead_code, reason = "only requests to S3 are counted")
+    )]
+    fn s3(&self, method: &str, query: Option<&str>);
+}
