@@ -52,4 +52,4 @@ mod error;
 pub use error::{Error, ErrorKind, Result};
 pub use session::{register, register_with, sql};
 pub use sql::{StreamingSettings, fail_on_overflow};
-pub use table::{KinesisTable, KinesisTableBuilder, KinesisTableFactory, Services};
+pub use table::{KinesisTable, KinesisTableBuilder, KinesisTableFactory, Services, StoreRegistry};

@@ -6,6 +6,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -19,7 +20,7 @@ use crate::error::from_datafusion;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
 use crate::sql::Variables;
-use crate::{Result, Services};
+use crate::{Result, Services, StoreRegistry};
 
 /// State shared by all statements of a run.
 #[derive(Clone)]
@@ -78,15 +79,18 @@ pub(super) fn services(connection: &Connection) -> Arc<Services> {
     }))
 }
 
-/// A context in which `SHOW TABLES` works, statements can be interrupted, and integer overflow is
-/// an error.
+/// A context in which `SHOW TABLES` works, statements can be interrupted, files may be in object stores, and integer
+/// overflow is an error.
 pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
     // Without a time zone: DataFusion 55.2 would plan `to_timestamp(text)` with that zone, and fail
     // at run time.
     let config = SessionConfig::new().with_information_schema(true);
+    let stores = Arc::new(StoreRegistry::default());
+    let runtime = RuntimeEnvBuilder::new().with_object_store_registry(stores);
     let state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(config)
+        .with_runtime_env(runtime.build_arc().map_err(from_datafusion)?)
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();
     let ctx = SessionContext::new_with_state(state);

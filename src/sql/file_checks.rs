@@ -6,6 +6,7 @@ use datafusion::sql::parser::{CopyToStatement, CreateExternalTable};
 use url::{Position, Url};
 
 use crate::error::{Error, Result};
+use crate::stores::{is_store, refuse_credentials_and_query};
 
 /// File formats that DataFusion supports, each with a cargo feature.
 const FILE_FORMATS: [&str; 6] = ["PARQUET", "CSV", "JSON", "NDJSON", "AVRO", "ARROW"];
@@ -83,16 +84,35 @@ fn refuse_location(state: &SessionState, what: &str, location: &str) -> Result<(
     let Some(url) = url else {
         return Ok(());
     };
-    let host = &url[..Position::BeforePath];
-    let store = ObjectStoreUrl::parse(host);
-    let is_available = store.is_ok_and(|store| state.runtime_env().object_store(store).is_ok());
-    if url.scheme() == "file" || is_available {
+    if url.scheme() == "file" {
         return Ok(());
     }
+    let place = format!("{what}: location");
+    if is_store(url.scheme()) {
+        refuse_credentials_and_query(&place, &url)?;
+    }
+    // Without a user, which may be a secret.
+    let host = format!(
+        "{}://{}",
+        url.scheme(),
+        &url[Position::BeforeHost..Position::AfterPort]
+    );
+    let opened = ObjectStoreUrl::parse(&url[..Position::BeforePath])
+        .and_then(|store| state.runtime_env().object_store(store));
+    let Err(error) = opened else {
+        return Ok(());
+    };
+    if let Some(own) = Error::find_in(&error) {
+        return Err(Error::new(own.kind(), format!("{what}: {own}")));
+    }
+    let scheme = url.scheme();
+    let (others, registry) = match is_store(scheme) {
+        true => ("", "give the session a StoreRegistry of this crate, or "),
+        false => (", or s3://, gs://, az://, abfss:// or hdfs://", ""),
+    };
     Err(Error::unsupported(format!(
-        "{what}: {}:// locations are not supported yet: expected a path or a file:/// URL; copy files there \
-         with another tool, or, in a program, register a store for '{host}' with \
-         SessionContext::register_object_store",
-        url.scheme()
+        "{what}: this session has no object store for {scheme}:// locations: expected a path or a file:/// \
+         URL{others}; in a program, {registry}register a store for '{host}' with \
+         SessionContext::register_object_store"
     )))
 }

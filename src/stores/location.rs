@@ -9,6 +9,14 @@ pub(crate) const EXPECTED: &str = "expected file:///path, a path, memory://name/
     gs://bucket/path, az://container/path, abfss://container@account.dfs.core.windows.net/path or \
     hdfs://namenode:port/path";
 
+/// Whether URLs of this scheme name an object store.
+pub(crate) fn is_store(scheme: &str) -> bool {
+    matches!(
+        scheme,
+        "memory" | "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "hdfs"
+    )
+}
+
 /// Refuses credentials, a query and a fragment in a URL, without showing them. Errors call the location `what`.
 pub(crate) fn refuse_credentials_and_query(what: &str, url: &Url) -> Result<()> {
     // In an Azure URL, the user name is the container.

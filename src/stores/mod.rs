@@ -13,11 +13,11 @@ mod s3_client;
 
 #[cfg(feature = "hdfs")]
 pub(crate) use location::host;
-pub(crate) use location::{EXPECTED, refuse_credentials_and_query, wrong};
+pub(crate) use location::{EXPECTED, is_store, refuse_credentials_and_query, wrong};
 pub(crate) use meaning::meaning;
 #[doc(hidden)]
 pub use memory::set as set_memory;
 #[cfg(not(feature = "hdfs"))]
 pub(crate) use opening::not_built_in;
 pub(crate) use opening::{Opening, Settings};
-pub(crate) use requests::CountRequests;
+pub(crate) use requests::{CountRequests, Uncounted};

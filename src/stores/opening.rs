@@ -52,6 +52,7 @@ impl Opening<'_> {
             "s3" | "s3a" => self.amazon(url),
             "gs" => self.google(url),
             "az" | "abfs" | "abfss" => self.microsoft(url),
+            "hdfs" => self.hadoop(url),
             _ => Err(wrong(self.what, url, EXPECTED)),
         }
     }
@@ -68,7 +69,7 @@ impl Opening<'_> {
         }
     }
 
-    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure", feature = "hdfs"))]
     fn built<S: ObjectStore>(
         &self,
         url: &Url,
@@ -145,6 +146,17 @@ impl Opening<'_> {
     #[cfg(not(feature = "azure"))]
     fn microsoft(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
         Err(not_built_in(self.what, url, "azure"))
+    }
+
+    #[cfg(feature = "hdfs")]
+    fn hadoop(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        let builder = hdfs_native_object_store::HdfsObjectStoreBuilder::new();
+        self.built(url, builder.with_url(url.as_str()).build())
+    }
+
+    #[cfg(not(feature = "hdfs"))]
+    fn hadoop(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        Err(not_built_in(self.what, url, "hdfs"))
     }
 }
 

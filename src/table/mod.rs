@@ -3,7 +3,8 @@
 //! [`KinesisTable`] is a `TableProvider` for one stream. It is built in code, or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
 //! [`register`](crate::register) installs. [`Services`] hold the clients that tables share. [`BatchTable`]
-//! replaces an unbounded table in one batch of a streaming query.
+//! replaces an unbounded table in one batch of a streaming query. [`FileTable`](file_table) lists the files of a table
+//! for each read, in the stores of a [`StoreRegistry`].
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row and one partition per shard)
@@ -36,6 +37,7 @@ mod schema_files;
 mod services;
 mod sink_exec;
 mod sink_keys;
+mod store_registry;
 mod stream_lookup;
 mod unary_node;
 
@@ -55,4 +57,5 @@ pub(crate) use registered_schemas::RegisteredSchemas;
 pub(crate) use row_order::in_source_order;
 pub use services::Services;
 pub(crate) use sink_exec::{KinesisSinkExec, RowCountExec};
+pub use store_registry::StoreRegistry;
 pub(crate) use unary_node::{only_child, unary_node, visit_expressions};

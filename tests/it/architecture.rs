@@ -52,6 +52,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("zstd::", &["checkpoint/dynamodb/", "format/"]),
     ("object_store::", &["checkpoint/", "stores/"]),
     ("hdfs_native::", &["checkpoint/objects/hdfs.rs"]),
+    ("hdfs_native_object_store::", &["stores/opening.rs"]),
     (
         "hyper::",
         &["kinesis/simulator/http_server/", "monitor/server/"],

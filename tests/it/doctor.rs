@@ -7,7 +7,7 @@ mod formats;
 #[cfg(all(feature = "aws", feature = "dynamodb"))]
 mod network;
 #[cfg(feature = "aws")]
-mod s3;
+pub(crate) mod s3;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,9 @@
 //! Tables of files in the command, and joined with streams.
 
+mod compressed;
+#[cfg(feature = "aws")]
+mod s3;
+
 use std::fs;
 use std::path::PathBuf;
 

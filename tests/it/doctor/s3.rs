@@ -20,7 +20,7 @@ const SECRET: &str = "hush";
 
 /// Serves the bucket `bucket` with signature checks for this key until the test ends. Returns the
 /// URL.
-pub(super) async fn served(key_id: &str, secret: &str) -> String {
+pub(crate) async fn served(key_id: &str, secret: &str) -> String {
     served_with(key_id, secret, Bucket::default()).await
 }
 

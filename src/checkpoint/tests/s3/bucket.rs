@@ -87,8 +87,16 @@ impl S3 for Bucket {
         &self,
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let content = self.get(&request.input.bucket, &request.input.key)?;
+        let mut content = self.get(&request.input.bucket, &request.input.key)?;
+        let mut content_range = None;
+        if let Some(range) = request.input.range {
+            let whole = content.len();
+            let part = range.check(whole as u64)?;
+            content_range = Some(format!("bytes {}-{}/{whole}", part.start, part.end - 1));
+            content = content.slice(part.start as usize..part.end as usize);
+        }
         Ok(S3Response::new(GetObjectOutput {
+            content_range,
             content_length: length(&content),
             e_tag: tag(),
             last_modified: written(),
