@@ -4,7 +4,8 @@
 //! table. A query that joins a stream with such a table would never see a new file, and would drop all rows
 //! if the path were misspelled. Here each scan lists the files again and refuses missing ones.
 
-use std::path::PathBuf;
+mod presence;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,14 +13,13 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Constraints, Result as DataFusionResult, Statistics};
-use datafusion::datasource::listing::{ListingTable, ListingTableUrl};
+use datafusion::datasource::listing::ListingTable;
 use datafusion::datasource::{TableType, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::cache::cache_manager::TableScopedPath;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use futures::TryStreamExt;
 
 use crate::error::{Error, ErrorKind};
 
@@ -40,27 +40,38 @@ pub(crate) struct FileTable {
 /// # Errors
 /// DataFusion cannot rewrite the plan.
 pub(crate) fn relist_files(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    replace_tables(plan, |name, provider| {
+        let is_of_files = provider.downcast_ref::<ListingTable>().is_some();
+        is_of_files.then(|| FileTable {
+            name: name.to_owned(),
+            provider: Arc::clone(provider),
+        })
+    })
+}
+
+/// Replaces the tables for which `replacement` returns one.
+fn replace_tables(
+    plan: LogicalPlan,
+    replacement: impl Fn(&str, &Arc<dyn TableProvider>) -> Option<FileTable>,
+) -> DataFusionResult<LogicalPlan> {
     let replaced = plan.transform_down_with_subqueries(|mut node| {
-        let LogicalPlan::TableScan(scan) = &mut node else {
-            return Ok(Transformed::no(node));
-        };
-        let Ok(provider) = source_as_provider(&scan.source) else {
-            return Ok(Transformed::no(node));
-        };
-        if provider.downcast_ref::<ListingTable>().is_none() {
-            return Ok(Transformed::no(node));
+        if let LogicalPlan::TableScan(scan) = &mut node
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(table) = replacement(&scan.table_name.to_string(), &provider)
+        {
+            scan.source = provider_as_source(Arc::new(table));
+            return Ok(Transformed::yes(node));
         }
-        let name = scan.table_name.to_string();
-        scan.source = provider_as_source(Arc::new(FileTable { name, provider }));
-        Ok(Transformed::yes(node))
+        Ok(Transformed::no(node))
     })?;
     Ok(replaced.data)
 }
 
-/// Refuses a plan that reads a file or local folder that does not exist.
+/// Refuses a plan that reads a table without files, or with files of another format only.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) with the table and the path.
+/// [`NotFound`](ErrorKind::NotFound) and [`InvalidOption`](ErrorKind::InvalidOption) with the table, its location and
+/// what is there.
 pub(crate) async fn expect_files(
     session: &dyn Session,
     plan: &LogicalPlan,
@@ -104,56 +115,35 @@ impl FileTable {
         }
     }
 
-    /// Refuses a file or local folder that does not exist. Returns whether any of the files is not empty.
-    async fn expect_files(&self, session: &dyn Session) -> DataFusionResult<bool> {
-        let mut has_content = false;
-        for path in self.listing().table_paths() {
-            has_content |= match path.is_collection() {
-                true => self.expect_folder(path).await?,
-                false => self.expect_file(path, session).await?,
-            };
-        }
-        Ok(has_content)
-    }
-
-    /// Refuses a local folder that does not exist. Object stores have no folders that could be missing.
-    async fn expect_folder(&self, url: &ListingTableUrl) -> DataFusionResult<bool> {
-        let Some(folder) = local(url) else {
-            return Ok(false);
-        };
-        let is_folder = tokio::task::spawn_blocking(move || folder.is_dir()).await;
-        match is_folder {
-            Ok(false) => Err(self.missing(url, "folder")),
-            Ok(true) | Err(_) => Ok(false),
-        }
-    }
-
-    async fn expect_file(
+    /// Lists the files, and refuses a table without any.
+    async fn scan_files(
         &self,
-        url: &ListingTableUrl,
         session: &dyn Session,
-    ) -> DataFusionResult<bool> {
-        let store = session.runtime_env().object_store(url)?;
-        self.forget_listing(session);
-        // If the file does not exist, this lists its name as a prefix.
-        let mut files = url.list_all_files(session, &*store, "").await?;
-        match files.try_next().await? {
-            Some(file) => Ok(file.size > 0),
-            None => Err(self.missing(url, "file")),
+        args: ScanArgs<'_>,
+    ) -> DataFusionResult<ScanResult> {
+        // Filters on partition columns exclude files.
+        let is_pruned = !self.listing().options().table_partition_cols.is_empty();
+        let several = self.listing().table_paths().len() > 1;
+        let mut tries = MAX_LISTINGS;
+        loop {
+            tries -= 1;
+            self.forget_listing(session);
+            let found = self.provider.scan_with_args(session, args.clone()).await;
+            let found = found.map_err(|error| self.explained(error))?;
+            let is_empty = found.plan().downcast_ref::<EmptyExec>().is_some();
+            if !is_empty && !several {
+                self.expect_own_format(found.plan())?;
+                return Ok(found);
+            }
+            let has_content = self.expect_files(session).await?;
+            // A file that was missing from the listing may exist now.
+            if !is_empty || !has_content || is_pruned {
+                return Ok(found);
+            }
+            if tries == 0 {
+                return Err(self.unstable());
+            }
         }
-    }
-
-    fn missing(&self, url: &ListingTableUrl, what: &str) -> DataFusionError {
-        let path = local(url).map_or_else(|| url.to_string(), |path| path.display().to_string());
-        Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "table '{}': {what} '{path}' does not exist: correct LOCATION or create the {what}; to replace \
-                 a file that is in use, rename another one over it",
-                self.name
-            ),
-        )
-        .into()
     }
 
     fn unstable(&self) -> DataFusionError {
@@ -167,13 +157,6 @@ impl FileTable {
         )
         .into()
     }
-}
-
-/// The path of a local file or folder, or the parent folder of a local glob.
-fn local(url: &ListingTableUrl) -> Option<PathBuf> {
-    (url.get_url().scheme() == "file")
-        .then(|| url.get_url().to_file_path().ok())
-        .flatten()
 }
 
 #[async_trait]
@@ -217,27 +200,7 @@ impl TableProvider for FileTable {
         session: &dyn Session,
         args: ScanArgs<'a>,
     ) -> DataFusionResult<ScanResult> {
-        // Filters on partition columns exclude files.
-        let is_pruned = !self.listing().options().table_partition_cols.is_empty();
-        let several = self.listing().table_paths().len() > 1;
-        let mut tries = MAX_LISTINGS;
-        loop {
-            tries -= 1;
-            self.forget_listing(session);
-            let found = self.provider.scan_with_args(session, args.clone()).await?;
-            let is_empty = found.plan().downcast_ref::<EmptyExec>().is_some();
-            if !is_empty && !several {
-                return Ok(found);
-            }
-            let has_content = self.expect_files(session).await?;
-            // A file that was missing from the listing may exist now.
-            if !is_empty || !has_content || is_pruned {
-                return Ok(found);
-            }
-            if tries == 0 {
-                return Err(self.unstable());
-            }
-        }
+        self.scan_files(session, args).await
     }
 
     fn supports_filters_pushdown(

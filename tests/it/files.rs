@@ -1,6 +1,7 @@
 //! Tables of files in the command, and joined with streams.
 
 mod compressed;
+mod missing;
 #[cfg(feature = "aws")]
 mod s3;
 

@@ -78,3 +78,24 @@ async fn a_streaming_query_writes_files_on_s3() {
     assert_eq!(code, Some(0), "{said}");
     assert!(rows.ends_with("k,day\na,today\nb,today\n"), "{rows}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_files_and_refused_keys_on_s3_are_errors() {
+    let url = served(KEY_ID, SECRET).await;
+    let create = "CREATE EXTERNAL TABLE t (v VARCHAR) STORED AS CSV LOCATION";
+    for (secret, location, expected) in [
+        (SECRET, "s3://bucket/none/", "there are no files"),
+        (SECRET, "s3://bucket/none.csv", "there are no files"),
+        ("other", "s3://bucket/none/", "access is denied"),
+        (
+            SECRET,
+            "s3://elsewhere/none/",
+            "the bucket or container does not exist",
+        ),
+    ] {
+        let statements = format!("{create} '{location}'; SELECT * FROM t");
+        let (_, said, code) = run(&url, secret, &statements).await;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(expected), "{location}: {said}");
+    }
+}
