@@ -1,6 +1,7 @@
 //! `SET streaming.… = '…'`: a session's settings for its streaming queries.
 
 mod alarms;
+mod files;
 mod prices;
 
 use std::any::Any;
@@ -13,6 +14,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ResetStatement, Statement};
 
 use self::alarms::{ALARMS, is_secret};
+use self::files::REFRESH_TABLES;
 use self::prices::PRICES;
 use crate::error::{Error, Result};
 use crate::model::{OutputMode, Secret, Trigger, format_duration, parse_duration};
@@ -32,6 +34,7 @@ use crate::options::{PriceList, location, may_hold_secret, nearest};
 /// | `streaming.watermark_column` | the first argument of the window | the column that holds the event time |
 /// | `streaming.watermark_idle_timeout` | `30 seconds` if the event time is `approximateArrivalTimestamp`, else none | a duration: when no record has arrived for this long, the watermark follows the clock |
 /// | `streaming.accept_changed_query` | `false` | `true` lets a changed statement resume from the checkpoint of the old one |
+/// | `streaming.refresh_tables` | `every batch` | when tables of files are read again: `every batch`, or after a duration such as `10 minutes`, for which up to 256 MiB of rows of each table are kept |
 /// | `streaming.alarm_lag` | | a duration such as `5 minutes`: the query is unhealthy while rows wait this long until they are committed |
 /// | `streaming.alarm_stuck` | | a duration such as `10 minutes`: it is unhealthy if no batch is committed for this long although rows wait |
 /// | `streaming.alarm_error_rate` | | a share such as `0.05`: it is unhealthy while a larger share of requests fails or is throttled |
@@ -59,6 +62,8 @@ pub struct StreamingSettings {
     pub watermark_idle_timeout: Option<Duration>,
     /// Whether a changed statement, or one with another target, may resume from the old one's checkpoint.
     pub accept_changed_query: bool,
+    /// For how long the rows of tables of files are kept; `None` means that every batch reads them.
+    pub refresh_tables: Option<Duration>,
     /// The query is unhealthy while rows wait this long until they are committed; `None` means no alarm.
     pub alarm_lag: Option<Duration>,
     /// The query is unhealthy if no batch is committed for this long although rows wait.
@@ -179,7 +184,8 @@ fn non_empty(text: &str) -> Result<String, &'static str> {
 }
 
 fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(&ALARMS).chain([&PRICES])
+    let others = [&REFRESH_TABLES, &PRICES];
+    SETTINGS.iter().chain(&ALARMS).chain(others)
 }
 
 /// The error about a value, which is not shown if it is a secret.

@@ -2,11 +2,14 @@
 //!
 //! DataFusion lists the files of a table once per session, and treats a file that does not exist as an empty
 //! table. A query that joins a stream with such a table would never see a new file, and would drop all rows
-//! if the path were misspelled. Here each scan lists the files again and refuses missing ones.
+//! if the path were misspelled. Here each scan lists the files again and refuses missing ones. A streaming query can
+//! keep the rows of a table for some time ([`kept_rows`]).
 
+mod kept_rows;
 mod presence;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,6 +17,7 @@ use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Constraints, Result as DataFusionResult, Statistics};
 use datafusion::datasource::listing::ListingTable;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::{TableType, provider_as_source, source_as_provider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::cache::cache_manager::TableScopedPath;
@@ -21,6 +25,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use self::kept_rows::KeptRows;
 use crate::error::{Error, ErrorKind};
 
 /// How many times to list files that appear or disappear during the listing.
@@ -33,6 +38,8 @@ pub(crate) struct FileTable {
     name: String,
     /// The [`ListingTable`].
     provider: Arc<dyn TableProvider>,
+    /// Where rows are kept, if they are.
+    kept: Option<KeptRows>,
 }
 
 /// Replaces each file table in `plan`, including its subqueries, with a [`FileTable`].
@@ -45,6 +52,22 @@ pub(crate) fn relist_files(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
         is_of_files.then(|| FileTable {
             name: name.to_owned(),
             provider: Arc::clone(provider),
+            kept: None,
+        })
+    })
+}
+
+/// Lets each [`FileTable`] in `plan` keep its rows for `period`.
+///
+/// # Errors
+/// DataFusion cannot rewrite the plan.
+pub(crate) fn keep_rows(plan: LogicalPlan, period: Duration) -> DataFusionResult<LogicalPlan> {
+    replace_tables(plan, |name, provider| {
+        let table = provider.downcast_ref::<FileTable>()?;
+        Some(FileTable {
+            name: name.to_owned(),
+            provider: Arc::clone(&table.provider),
+            kept: Some(KeptRows::new(period)),
         })
     })
 }
@@ -200,13 +223,31 @@ impl TableProvider for FileTable {
         session: &dyn Session,
         args: ScanArgs<'a>,
     ) -> DataFusionResult<ScanResult> {
-        self.scan_files(session, args).await
+        let Some(kept) = &self.kept else {
+            return self.scan_files(session, args).await;
+        };
+        let kept = kept.get(session, self.scan_files(session, ScanArgs::default()));
+        match kept.await? {
+            Some(rows) => {
+                let projection = args.projection().map(<[usize]>::to_vec);
+                let rows = MemorySourceConfig::try_new_exec(&[rows], self.schema(), projection)?;
+                Ok(ScanResult::new(rows))
+            }
+            None => self.scan_files(session, args).await,
+        }
     }
 
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
     ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        // Rows that are kept are those of all batches.
+        if self.kept.is_some() {
+            return Ok(vec![
+                TableProviderFilterPushDown::Unsupported;
+                filters.len()
+            ]);
+        }
         self.provider.supports_filters_pushdown(filters)
     }
 

@@ -49,7 +49,7 @@ pub use factory::KinesisTableFactory;
 #[cfg(feature = "cli")]
 pub(crate) use factory::kinesis_table;
 pub(crate) use factory::{NO_CHECKS, install, is_kinesis_format, refusal};
-pub(crate) use file_table::{expect_files, relist_files};
+pub(crate) use file_table::{expect_files, keep_rows, relist_files};
 pub(crate) use in_streaming_query::InStreamingQuery;
 pub use kinesis_table::KinesisTable;
 pub(crate) use read_exec::KinesisReadExec;

@@ -60,6 +60,7 @@ async fn settings_take_effect_and_are_shown() {
         ("output_mode = 'Update'", "update"),
         ("query_name = 'word counts'", "word counts"),
         ("watermark_idle_timeout = '2 minutes'", "2 minutes"),
+        ("refresh_tables = '10m'", "10 minutes"),
         ("alarm_lag = '5 minutes'", "5 minutes"),
         ("alarm_stuck = '10m'", "10 minutes"),
         ("alarm_error_rate = 0.05", "0.05"),
@@ -83,6 +84,7 @@ async fn settings_take_effect_and_are_shown() {
     expected.output_mode = OutputMode::Update;
     expected.watermark_idle_timeout = Some(Duration::from_secs(120));
     expected.query_name = Some("word counts".to_owned());
+    expected.refresh_tables = Some(Duration::from_secs(600));
     expected.alarm_lag = Some(Duration::from_secs(300));
     expected.alarm_stuck = Some(Duration::from_secs(600));
     expected.alarm_error_rate = Some(0.05);
@@ -109,6 +111,8 @@ async fn an_invalid_value_is_refused_and_changes_nothing() {
     for (set, expected) in [
         ("trigger = 'sometimes'", "'available now'"),
         ("trigger = 10", "'200 milliseconds'"),
+        ("refresh_tables = 'daily'", "'every batch'"),
+        ("refresh_tables = '0 seconds'", "'every batch'"),
         (
             "output_mode = 'overwrite'",
             "'append', 'update' or 'complete'",

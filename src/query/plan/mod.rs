@@ -29,7 +29,7 @@ use crate::model::UnixMillis;
 use crate::source::BatchReads;
 use crate::sql::windows::expand_tumble;
 use crate::sql::{StreamingSettings, Variables, check_overflow};
-use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
+use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files, keep_rows};
 
 pub(in crate::query) use aggregation::AggregationPlan;
 pub(in crate::query) use definition::{DefinedPlan, QueryDefinition, is_plan_text};
@@ -126,6 +126,10 @@ impl StreamingPlan {
         settings: &StreamingSettings,
     ) -> Result<Self> {
         let plan = expand_tumble(plan).map_err(from_datafusion)?;
+        let plan = match settings.refresh_tables {
+            Some(period) => keep_rows(plan, period).map_err(from_datafusion)?,
+            None => plan,
+        };
         refusals::refuse(&plan, settings.output_mode).map_err(from_datafusion)?;
         let mut sources = sources::find(&plan).map_err(from_datafusion)?;
         if sources.is_empty() {

@@ -68,6 +68,41 @@ async fn added_changed_and_removed_files_are_seen_by_the_next_batch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_are_kept_for_as_long_as_the_setting_says() {
+    let world = world(1).await;
+    let folder = crate::support::folder("joined-kept");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("a.csv");
+    write(&file, "1,one");
+    names(&world, &folder, "/").await;
+    world
+        .run("SET streaming.refresh_tables = '10 minutes'")
+        .await;
+    let sink = Sink::default();
+    let joined = format!("{NAMED} AND name <> 'left out'");
+    let query = StreamingQuery::builder(&world.ctx, joined);
+    let query = sink.of(query.with_checkpoint_location("memory://kept"));
+    let query = query.start().await.unwrap();
+    let minute = Duration::from_secs(60);
+    let mut expected = Vec::new();
+    for (rows, minutes, name) in [
+        ("1,one", 0, "one"),
+        ("1,left out", 5, "one"),
+        ("1,uno", 6, "uno"),
+        ("1,left out", 11, "nobody"),
+    ] {
+        replace(&file, rows);
+        tokio::time::advance(minutes * minute).await;
+        world.put("words", "k", "1").await;
+        query.process_all_available().await.unwrap();
+        expected.push(name);
+        assert_eq!(sink.rows(), expected);
+    }
+    query.stop().await.unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_file_is_refused_before_anything_is_written() {
     let world = world(1).await;
     let folder = crate::support::folder("joined-missing");
