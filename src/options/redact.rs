@@ -3,9 +3,14 @@
 //! Works on characters rather than tokens, so that a statement with a missing quote is also safe to
 //! print.
 
+mod characters;
+mod locations;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use self::characters::{is_name_char, is_quote, skip_blank, value_len};
+use self::locations::secret_locations;
 use super::all;
 
 /// Lower-case names of options and settings with a secret value. Statements may prefix them, as in `kinesis.`.
@@ -45,7 +50,7 @@ const SECRET_WORDS: [&str; 7] = [
 
 const MASK: &str = "***";
 
-/// The statement with the values of secret options masked.
+/// The statement with the values of secret options masked, and locations of files with credentials.
 pub(crate) fn statement(sql: &str) -> String {
     let mut redacted = String::with_capacity(sql.len());
     let mut end = 0;
@@ -85,6 +90,15 @@ pub(crate) fn message(message: &str, sql: &str) -> String {
                 message = mask_word(&message, secret);
             }
         }
+        if let Some((_, query)) = bare.split_once('?') {
+            message = mask_word(&message, query);
+            let values = query
+                .split(['&', '#'])
+                .filter_map(|pair| pair.split_once('='));
+            for (_, value) in values {
+                message = mask_word(&message, value);
+            }
+        }
     }
     message
 }
@@ -93,9 +107,10 @@ pub(crate) fn message(message: &str, sql: &str) -> String {
 /// side.
 #[cfg(feature = "cli")]
 pub(crate) fn holds_credentials(sql: &str) -> bool {
-    let sql = sql.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| sql.contains(word))
-        || URL_OPTIONS.iter().any(|name| sql.contains(name)) && has_secret(&sql)
+    let lower = sql.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| lower.contains(word))
+        || URL_OPTIONS.iter().any(|name| lower.contains(name)) && has_secret(&lower)
+        || !secret_locations(sql, &lower).is_empty()
 }
 
 /// Whether a URL in `text` contains a user or a query string. The user of an Azure location is a
@@ -140,10 +155,24 @@ pub(crate) fn replace_word(text: &str, word: &str, by: &str) -> String {
     masked
 }
 
-/// The ranges of secret option values, including quotes.
+/// The ranges of secret values, including quotes.
 fn secret_values(sql: &str) -> Vec<Range<usize>> {
     // ASCII lower-casing keeps byte offsets.
     let lower = sql.to_ascii_lowercase();
+    let mut values = secret_options(sql, &lower);
+    values.extend(secret_locations(sql, &lower));
+    values.sort_by_key(|value| value.start);
+    let mut end = 0;
+    values.retain(|value| {
+        let is_new = value.start >= end;
+        end = end.max(value.end);
+        is_new
+    });
+    values
+}
+
+/// The ranges of secret option values, including quotes.
+fn secret_options(sql: &str, lower: &str) -> Vec<Range<usize>> {
     let mut values: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
     while let Some((name_end, name)) = SECRET_OPTIONS
@@ -172,69 +201,14 @@ fn secret_values(sql: &str) -> Vec<Range<usize>> {
     values
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
-}
-
-fn is_quote(c: char) -> bool {
-    matches!(c, '\'' | '"' | '`')
-}
-
 /// The value of the option whose name ends at `name_end`.
 fn value_after(sql: &str, name_end: usize) -> Option<Range<usize>> {
     let rest = &sql[name_end..];
     let rest = rest.strip_prefix(is_quote).unwrap_or(rest);
-    let rest = skip_blank(rest);
+    let rest = skip_blank(rest, "=:>,");
     let start = sql.len() - rest.len();
     let end = start + value_len(rest);
     (end > start).then_some(start..end)
-}
-
-/// Skips white space, comments and separators such as `=`.
-fn skip_blank(mut text: &str) -> &str {
-    loop {
-        text = text.trim_start_matches(|c: char| c.is_whitespace() || "=:>,".contains(c));
-        text = if text.starts_with("--") {
-            text.find('\n').map_or("", |end| &text[end..])
-        } else if text.starts_with("/*") {
-            text.find("*/").map_or("", |end| &text[end + 2..])
-        } else {
-            return text;
-        };
-    }
-}
-
-/// The length of a word, of a quoted string with its prefix (`E'…'`), or of a dollar-quoted string.
-fn value_len(text: &str) -> usize {
-    let word = text
-        .find(|c: char| c.is_whitespace() || is_quote(c) || matches!(c, ',' | ')' | ';'))
-        .unwrap_or(text.len());
-    if let Some(tag) = text.strip_prefix('$').and_then(|t| t.split('$').next())
-        && let delimiter = format!("${tag}$")
-        && text.starts_with(&delimiter)
-    {
-        let body = &text[delimiter.len()..];
-        return body
-            .find(&delimiter)
-            .map_or(text.len(), |at| at + 2 * delimiter.len());
-    }
-    match text[word..].chars().next().filter(|c| is_quote(*c)) {
-        Some(quote) => word + quoted_len(&text[word..], quote, text.starts_with(['e', 'E'])),
-        None => word,
-    }
-}
-
-/// The length of a quoted string; an unterminated one extends to the end.
-fn quoted_len(text: &str, quote: char, backslashes: bool) -> usize {
-    let mut chars = text.char_indices().skip(1).peekable();
-    while let Some((at, c)) = chars.next() {
-        if c == '\\' && backslashes {
-            chars.next();
-        } else if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
-            return at + 1;
-        }
-    }
-    text.len()
 }
 
 #[cfg(all(test, feature = "cli"))]

@@ -175,3 +175,49 @@ fn every_secret_option_is_masked_and_kept_out_of_the_history() {
         assert!(holds_credentials(&sql), "{sql}");
     }
 }
+
+#[test]
+fn credentials_in_the_locations_of_files_are_masked() {
+    for (sql, shown) in [
+        (
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 's3://me:hidden@bucket/t/'",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '***'",
+        ),
+        (
+            "create external table t stored as csv location\n'https://host/t?token=hidden' options ('format.has_header' 'true')",
+            "create external table t stored as csv location\n'***' options ('format.has_header' 'true')",
+        ),
+        (
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION /* here */ ('s3://bucket/a', 's3://me:hidden@bucket/b')",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION /* here */ ('s3://bucket/a', '***')",
+        ),
+        (
+            "COPY (SELECT 'to' FROM t) TO 's3://bucket/x.csv?sig=hidden' STORED AS CSV",
+            "COPY (SELECT 'to' FROM t) TO '***' STORED AS CSV",
+        ),
+        (
+            "EXPLAIN COPY t TO 's3://me:hidden@bucket/x.csv'",
+            "EXPLAIN COPY t TO '***'",
+        ),
+    ] {
+        assert_eq!(statement(sql), shown);
+        let masked = message("'hidden' is unknown", sql);
+        assert_eq!(masked, "'***' is unknown", "{sql}");
+        assert!(holds_credentials(sql), "{sql}");
+    }
+}
+
+#[test]
+fn locations_without_credentials_are_shown() {
+    for sql in [
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 's3://bucket/t/'",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/data/a?.csv'",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'abfss://box@account.dfs.core.windows.net/t/'",
+        "COPY t TO '/tmp/ada@home.csv'",
+        "SELECT location, 'https://host/?q=1' FROM t",
+        "SELECT tumble(ts, INTERVAL '1 minute') TO 'https://host/?q=1'",
+    ] {
+        assert_eq!(statement(sql), sql);
+        assert!(!holds_credentials(sql), "{sql}");
+    }
+}

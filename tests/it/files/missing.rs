@@ -81,6 +81,22 @@ fn files_of_another_format_are_named() {
     assert_eq!(super::run(&statements), "id,name\n1,one\n");
 }
 
+#[test]
+fn a_location_with_credentials_is_refused_and_not_shown() {
+    for statement in [
+        "CREATE EXTERNAL TABLE t (v VARCHAR) STORED AS CSV LOCATION 's3://ada:hunter2@bucket/t/'",
+        "CREATE EXTERNAL TABLE t (v VARCHAR) STORED AS CSV LOCATION 's3://bucket/t/?token=hunter2'",
+        "COPY (SELECT 1 AS v) TO 's3://ada:hunter2@bucket/t.csv'",
+        "COPY (SELECT 1 AS v) TO 'https://bucket/t.csv?sig=hunter2'",
+    ] {
+        let output = command().args(["-c", statement]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("'***'"), "{statement}: {said}");
+        assert!(!said.contains("hunter2"), "{statement}: {said}");
+    }
+}
+
 #[cfg(not(feature = "gcp"))]
 #[test]
 fn a_store_that_the_build_lacks_is_named_with_its_feature() {
