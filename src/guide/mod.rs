@@ -36,6 +36,7 @@ page!(command, "command.md");
 page!(delivery_and_data_loss, "delivery-and-data-loss.md");
 page!(deployment, "deployment.md");
 page!(enhanced_fan_out, "enhanced-fan-out.md");
+page!(files, "files.md");
 page!(formats, "formats.md");
 simulator_page!(library, "library.md");
 page!(limits, "limits.md");
