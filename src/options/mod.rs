@@ -13,6 +13,7 @@ mod position;
 mod prices;
 #[cfg(any(feature = "cli", feature = "ui"))]
 pub(crate) mod redact;
+pub(crate) mod replace_word;
 mod spec;
 mod table_options;
 mod value;

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use self::characters::{is_name_char, is_quote, skip_blank, value_len};
 use self::locations::secret_locations;
 use super::all;
+use super::replace_word::replace_word;
 
 /// Lower-case names of options and settings with a secret value. Statements may prefix them, as in `kinesis.`.
 static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -132,27 +133,6 @@ fn has_secret(text: &str) -> bool {
 /// message.
 pub(crate) fn mask_word(text: &str, word: &str) -> String {
     replace_word(text, word, MASK)
-}
-
-/// Replaces `word` where it is a whole word.
-pub(crate) fn replace_word(text: &str, word: &str, by: &str) -> String {
-    if word.is_empty() {
-        return text.to_owned();
-    }
-    let mut masked = String::new();
-    let mut end = 0;
-    for (start, _) in text.match_indices(word) {
-        let after = start + word.len();
-        let joined = text[..start].ends_with(char::is_alphanumeric)
-            || text[after..].starts_with(char::is_alphanumeric);
-        if !joined {
-            masked.push_str(&text[end..start]);
-            masked.push_str(by);
-            end = after;
-        }
-    }
-    masked.push_str(&text[end..]);
-    masked
 }
 
 /// The ranges of secret values, including quotes.

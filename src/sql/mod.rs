@@ -60,5 +60,6 @@ pub(crate) use statement_set::StatementEnds;
 pub(crate) use statement_set::{is_statement_set, statement_set_of, statements_of_set};
 #[cfg(feature = "cli")]
 pub(crate) use token_offsets::TokenOffsets;
+#[cfg(feature = "cli")]
 pub(crate) use variables::Unusable;
 pub(crate) use variables::{Variables, hash_of_values};

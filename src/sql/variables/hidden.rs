@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use super::short;
-use crate::options::redact::replace_word;
+use crate::options::replace_word::replace_word;
 
 /// From this length on, a value is also found inside of words.
 const LONG: usize = 8;
