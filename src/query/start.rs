@@ -1,5 +1,7 @@
 //! Starts a query: checks the statement, the settings and the checkpoint before anything runs.
 
+mod members;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,8 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use super::batch::{AggregationState, BatchExecutor, History, MemberExecutor, QueryCosts};
+use self::members::members;
+use super::batch::{BatchExecutor, History, MemberExecutor, QueryCosts};
 use super::builder::StreamingQueryBuilder;
 use super::cost::CostMeter;
 use super::events::{EventBus, Listeners, QueryRun, RunHealth, RunStatus};
@@ -22,19 +25,18 @@ use super::identity::{
 use super::manager::StreamingQueries;
 use super::observed::{ObservedQuery, QueryDescription, SourceDescription};
 use super::output::Output;
-use super::plan::{DefinedPlan, Member, QueryPlan};
+use super::plan::{DefinedPlan, QueryPlan};
 #[cfg(feature = "ui")]
 use super::plan::{PlanTarget, QuerySource};
 use super::schedule::LogCoverage;
 use super::sources::{Sources, describe_streams, refuse_shared_consumers};
 use super::task::{QueryTask, StopLockWatch};
-use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
+use crate::checkpoint::{Checkpoint, QueryText};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
-use crate::model::{Clock, OutputMode, RetryPolicy, Secret, Trigger, UnixMillis};
+use crate::model::{Clock, OutputMode, Secret, Trigger, UnixMillis};
 use crate::options::{CommitterKind, MetadataOptions};
 use crate::sql::StreamingSettings;
-use crate::state::StateDirectory;
 
 impl StreamingQueryBuilder {
     /// Checks the statement, the settings and the checkpoint, and starts the query in the background. A
@@ -252,62 +254,6 @@ fn sink(plan: &QueryPlan, output: &Output) -> String {
         true => plan.sink(),
         false => output.sink(&plan.members[0].plan),
     }
-}
-
-/// What runs the statements of a query. `output` is that of a query of one statement; those of a set insert.
-async fn members(
-    plan: &QueryPlan,
-    output: Output,
-    storage: &CheckpointStorage,
-    retry: RetryPolicy,
-    random: &mut fastrand::Rng,
-) -> Result<Vec<MemberExecutor>> {
-    let (mut output, mut members) = (Some(output), Vec::with_capacity(plan.members.len()));
-    for member in &plan.members {
-        members.push(MemberExecutor {
-            member: Arc::clone(member),
-            output: output.take().unwrap_or(Output::Insert),
-            state: aggregation_state(member, storage, retry, random).await?,
-        });
-    }
-    Ok(members)
-}
-
-/// The state of the aggregation of `member`, if it has one.
-async fn aggregation_state(
-    member: &Member,
-    storage: &CheckpointStorage,
-    retry: RetryPolicy,
-    random: &mut fastrand::Rng,
-) -> Result<Option<AggregationState>> {
-    let plan = &member.plan;
-    let (Some(aggregation), Some(store)) = (&plan.aggregation, plan.new_state_store().await?)
-    else {
-        return Ok(None);
-    };
-    if !aggregation.growing.is_empty() {
-        let aggregates = aggregation.growing.join(", ");
-        tracing::warn!(
-            aggregates,
-            "these aggregates keep every value of a group: its state grows with each row"
-        );
-    }
-    let directory = match &storage.state {
-        Some(location) => {
-            let objects = StateObjects::at(location, retry, random.fork())?;
-            Some(StateDirectory::new(objects))
-        }
-        None if storage.exclusive.is_empty() => None,
-        None => {
-            return Err(Error::invalid_option(
-                "a streaming GROUP BY keeps its state at the checkpoint location, but there is none: \
-                 expected SET streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
-                 with_checkpoint_location(…) in code",
-            ));
-        }
-    };
-    let state = AggregationState::new(member, aggregation, store, directory);
-    Ok(Some(state))
 }
 
 /// Names the query in the span: by its name, or else by what it reads, and later by its id.
