@@ -3,7 +3,8 @@
 use datafusion::prelude::SessionContext;
 
 use super::metadata::log_options;
-use super::root::{below, exists};
+use super::registry::StartedQuery;
+use super::root::{RootedQuery, below, logged_query};
 use super::statement::{continues, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
 use crate::error::{ErrorKind, Result};
@@ -30,6 +31,7 @@ pub(crate) async fn expect_own_checkpoint(
     let definition = QueryDefinition::Sql(sql.to_owned());
     let DefinedPlan { plan, written } = definition.plan(ctx, &settings).await?;
     let options = log_options(&plan.sources)?;
+    let is_root = options.path.is_none();
     let location = options.path.or(settings.checkpoint_location);
     let (CommitterKind::ObjectStore, Some(location), false) =
         (options.committer, location, settings.accept_changed_query)
@@ -40,11 +42,29 @@ pub(crate) async fn expect_own_checkpoint(
         max_retries: 0,
         ..options.retry
     };
-    let name = settings.query_name.or_else(|| plan.target_name());
-    let own = name.map(|name| below(&location, &name));
-    let random = fastrand::Rng::with_seed(0);
-    let location = match own {
-        Some(own) if is_second || exists(&own, once, random).await.unwrap_or_default() => own,
+    let sink = match plan.inserts() {
+        true => plan.sink(),
+        false => FOREACH_BATCH.to_owned(),
+    };
+    let query = StartedQuery {
+        name: settings.query_name.or_else(|| plan.target_name()),
+        text: QueryText {
+            sink,
+            statement: Some(definition.identity(ctx)),
+        },
+    };
+    let location = match &query.name {
+        Some(name) if is_root && is_second => below(&location, name),
+        Some(_) if is_root => {
+            let rooted = RootedQuery {
+                location: &location,
+                query: &query,
+                session: None,
+            };
+            let own = rooted.checkpoint_location(once, fastrand::Rng::with_seed(0));
+            // An unreachable location is reported by another check.
+            own.await.unwrap_or(location)
+        }
         _ => location,
     };
     let Ok(committer) = open(&location) else {
@@ -58,27 +78,10 @@ pub(crate) async fn expect_own_checkpoint(
         Err(error) if error.kind() != ErrorKind::Checkpoint => return Ok(()),
         Err(error) => return Err(error),
     };
-    let sink = match plan.inserts() {
-        true => plan.sink(),
-        false => FOREACH_BATCH.to_owned(),
-    };
-    let current = QueryText {
-        sink,
-        statement: Some(definition.identity(ctx)),
-    };
     match logged {
-        Some(logged) if !continues(ctx, &logged, &current, written.as_ref()).await => {
-            Err(refuse_changed(&checkpoint.location(), &logged, &current))
+        Some(logged) if !continues(ctx, &logged, &query.text, written.as_ref()).await => {
+            Err(refuse_changed(&checkpoint.location(), &logged, &query.text))
         }
         _ => Ok(()),
     }
-}
-
-/// The query of a checkpoint; `None` if there is no query yet.
-async fn logged_query(checkpoint: &Checkpoint) -> Result<Option<QueryText>> {
-    let Some(metadata) = checkpoint.metadata().await? else {
-        return Ok(None);
-    };
-    let newest = checkpoint.runs_since().await?;
-    Ok(Some(newest.unwrap_or(metadata.runs)))
 }

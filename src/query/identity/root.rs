@@ -5,7 +5,7 @@
 
 use super::registry::{SessionQueries, StartedQuery};
 use super::statement::is_same_query;
-use crate::checkpoint::{Checkpoint, open};
+use crate::checkpoint::{Checkpoint, QueryText, open};
 use crate::error::Result;
 use crate::model::RetryPolicy;
 
@@ -26,7 +26,7 @@ impl RootedQuery<'_> {
     pub(in crate::query) async fn checkpoint_location(
         &self,
         retry: RetryPolicy,
-        random: fastrand::Rng,
+        mut random: fastrand::Rng,
     ) -> Result<String> {
         let Some(name) = self.query.name.as_deref() else {
             return Ok(self.location.to_owned());
@@ -38,7 +38,11 @@ impl RootedQuery<'_> {
             let has_another_name = first.name.is_some_and(|first| first != name);
             has_another_name && !is_same_query(&first.text, &self.query.text)
         });
-        if is_second || exists(&below, retry, random).await? {
+        // A query that was at the location before stays there, whatever is in a folder below it.
+        let is_below = is_second
+            || exists(&below, retry, random.fork()).await?
+                && !self.is_at_location(retry, random).await?;
+        if is_below {
             tracing::info!(
                 location = self.location,
                 checkpoint = below,
@@ -48,17 +52,29 @@ impl RootedQuery<'_> {
         }
         Ok(self.location.to_owned())
     }
+
+    /// Whether the checkpoint at the location itself belongs to this query.
+    async fn is_at_location(&self, retry: RetryPolicy, random: fastrand::Rng) -> Result<bool> {
+        let checkpoint = Checkpoint::new(open(self.location)?, retry, 1, random);
+        let logged = logged_query(&checkpoint).await?;
+        Ok(logged.is_some_and(|logged| is_same_query(&logged, &self.query.text)))
+    }
+}
+
+/// The query of a checkpoint; `None` if there is no query yet.
+pub(super) async fn logged_query(checkpoint: &Checkpoint) -> Result<Option<QueryText>> {
+    let Some(metadata) = checkpoint.metadata().await? else {
+        return Ok(None);
+    };
+    let newest = checkpoint.runs_since().await?;
+    Ok(Some(newest.unwrap_or(metadata.runs)))
 }
 
 /// Whether there is a checkpoint.
 ///
 /// # Errors
 /// The location cannot be read.
-pub(super) async fn exists(
-    location: &str,
-    retry: RetryPolicy,
-    random: fastrand::Rng,
-) -> Result<bool> {
+async fn exists(location: &str, retry: RetryPolicy, random: fastrand::Rng) -> Result<bool> {
     Checkpoint::new(open(location)?, retry, 1, random)
         .exists()
         .await

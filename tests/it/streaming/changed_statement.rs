@@ -78,6 +78,21 @@ async fn two_inserts_after_one_checkpoint_location_both_complete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_query_stays_at_its_location_although_a_folder_below_it_has_the_name_of_its_target() {
+    let world = world(1).await;
+    let place = "memory://nested-locations";
+    let start = |sql: &str, place: &str| insert(&world, sql, place).as_in_another_process();
+    world.put("words", "k", "1").await;
+    run(start(COPY, place)).await;
+    run(start(SOME, &format!("{place}/out"))).await;
+    world.put("words", "k", "2").await;
+    run(start(COPY, place)).await;
+    run(start(SOME, &format!("{place}/out"))).await;
+    let text = rows(&world, "out").await;
+    assert!(text.contains("| 4 "), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_queries_of_one_location_run_at_the_same_time() {
     let world = world(1).await;
     world.table("other", 1, "").await;
